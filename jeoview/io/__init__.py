@@ -1,0 +1,1 @@
+"""Everything that touches rasters: read and warp, formats in, formats out."""
