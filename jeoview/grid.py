@@ -1,0 +1,289 @@
+"""Where pixels lie, in whole pixels.
+
+A zoom level is one lattice; a tile is a window of 256 x 256 pixels of it. Padding and trimming are
+integer arithmetic, so two tiles can only ever agree on the pixels that they share.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jeoview.errors import LimitError, ParameterError
+from jeoview.projection import WEB_MERCATOR, WGS84, Bounds, canonical_crs, transform, transform_bounds
+
+TILE_SIZE = 256
+MAX_ZOOM = 24
+EARTH_HALF = math.pi * 6_378_137.0
+MERCATOR_LATITUDE = 85.0511287798066
+
+
+@dataclass(frozen=True, slots=True)
+class Lattice:
+    """All pixels of a map, without end: pixel (row, col) has its upper left corner at
+    ``(left + col * dx, top - row * dy)``.
+
+    Parameters
+    ----------
+    crs : str
+        ``EPSG:n`` or WKT, canonical (see `jeoview.projection.canonical_crs`).
+    resolution : (float, float)
+        Pixel width and height, positive, in units of the CRS.
+    left, top : float
+        Upper left corner of pixel (0, 0), in units of the CRS.
+    """
+
+    crs: str
+    resolution: tuple[float, float]
+    left: float
+    top: float
+
+    @property
+    def transform(self) -> tuple[float, float, float, float, float, float]:
+        """Affine coefficients (a, b, c, d, e, f): x = a col + b row + c, y = d col + e row + f."""
+        return (self.resolution[0], 0.0, self.left, 0.0, -self.resolution[1], self.top)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A window of a lattice: ``height`` x ``width`` pixels from pixel (row, col) on."""
+
+    lattice: Lattice
+    row: int
+    col: int
+    height: int
+    width: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.height, self.width
+
+    @property
+    def crs(self) -> str:
+        """Reference system of the lattice."""
+        return self.lattice.crs
+
+    @property
+    def bounds(self) -> Bounds:
+        """(west, south, east, north) in units of the CRS."""
+        dx, dy = self.lattice.resolution
+        left, top = self.lattice.left + self.col * dx, self.lattice.top - self.row * dy
+        return left, top - self.height * dy, left + self.width * dx, top
+
+    @property
+    def bbox(self) -> Bounds:
+        """(west, south, east, north) in degrees of EPSG:4326."""
+        return transform_bounds(self.crs, WGS84, self.bounds)
+
+    @property
+    def transform(self) -> tuple[float, float, float, float, float, float]:
+        """Affine coefficients (a, b, c, d, e, f) of this window, as rasterio's ``Affine(*...)``."""
+        dx, dy = self.lattice.resolution
+        return (dx, 0.0, self.lattice.left + self.col * dx, 0.0, -dy, self.lattice.top - self.row * dy)
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """Pixel-centre coordinates of the columns."""
+        columns = np.arange(self.col, self.col + self.width, dtype=np.float64)
+        return np.asarray(self.lattice.left + (columns + 0.5) * self.lattice.resolution[0], dtype=np.float64)
+
+    @property
+    def y(self) -> NDArray[np.float64]:
+        """Pixel-centre coordinates of the rows, from the top."""
+        rows = np.arange(self.row, self.row + self.height, dtype=np.float64)
+        return np.asarray(self.lattice.top - (rows + 0.5) * self.lattice.resolution[1], dtype=np.float64)
+
+    def pad(self, pixels: int) -> Grid:
+        """Grow by ``pixels`` on every side (shrink where negative)."""
+        return Grid(
+            self.lattice, self.row - pixels, self.col - pixels, self.height + 2 * pixels, self.width + 2 * pixels
+        )
+
+    def contains(self, other: Grid) -> bool:
+        """Whether every pixel of ``other`` is one of this window."""
+        return (
+            self.lattice == other.lattice
+            and self.row <= other.row
+            and self.col <= other.col
+            and other.row + other.height <= self.row + self.height
+            and other.col + other.width <= self.col + self.width
+        )
+
+    def window_of(self, inner: Grid) -> tuple[slice, slice]:
+        """Row and column slices that cut ``inner`` out of an array on this grid.
+
+        Raises
+        ------
+        ValueError
+            If ``inner`` is not inside: a fault of the planner, never of a user.
+        """
+        if not self.contains(inner):
+            raise ValueError(f"{inner} does not lie inside {self}")
+        row, col = inner.row - self.row, inner.col - self.col
+        return slice(row, row + inner.height), slice(col, col + inner.width)
+
+    def union(self, other: Grid) -> Grid:
+        """The smallest window that holds both; they must share the lattice."""
+        row, col = min(self.row, other.row), min(self.col, other.col)
+        bottom = max(self.row + self.height, other.row + other.height)
+        right = max(self.col + self.width, other.col + other.width)
+        return Grid(self.lattice, row, col, bottom - row, right - col)
+
+    def blocks(self, size: int) -> list[Grid]:
+        """Cut into windows of at most ``size`` pixels a side, row by row, anchored on this grid."""
+        return [
+            Grid(
+                self.lattice,
+                self.row + r,
+                self.col + c,
+                min(size, self.height - r),
+                min(size, self.width - c),
+            )
+            for r in range(0, self.height, size)
+            for c in range(0, self.width, size)
+        ]
+
+
+@lru_cache(maxsize=64)
+def web_mercator(zoom: object) -> Lattice:
+    """The lattice of a zoom level of Web Mercator (EPSG:3857), 256-pixel tiles.
+
+    Raises
+    ------
+    ParameterError
+        If the zoom is not a whole number from 0 to 24.
+    """
+    if isinstance(zoom, bool) or not isinstance(zoom, int) or not 0 <= zoom <= MAX_ZOOM:
+        raise ParameterError(f"zoom is {zoom!r}; expected a whole number from 0 to {MAX_ZOOM}")
+    step = 2.0 * EARTH_HALF / (TILE_SIZE << zoom)
+    return Lattice(WEB_MERCATOR, (step, step), -EARTH_HALF, EARTH_HALF)
+
+
+def tile_grid(z: int, x: int, y: int) -> Grid:
+    """The grid of a map tile, y counted from the north (XYZ).
+
+    Raises
+    ------
+    ParameterError
+        If there is no such tile.
+    """
+    lattice = web_mercator(z)
+    if not (0 <= x < 1 << z and 0 <= y < 1 << z):
+        raise ParameterError(f"there is no tile {z}/{x}/{y}: at zoom {z}, x and y go from 0 to {(1 << z) - 1}")
+    return Grid(lattice, y * TILE_SIZE, x * TILE_SIZE, TILE_SIZE, TILE_SIZE)
+
+
+def tiles_grid(z: int, west: int, north: int, east: int, south: int) -> Grid:
+    """The grid of a block of tiles, corner tiles included: the area that a map has in view."""
+    first, last = tile_grid(z, west, north), tile_grid(z, east, south)
+    if last.row < first.row or last.col < first.col:
+        raise ParameterError(f"the tiles {west}..{east}, {north}..{south} at zoom {z} are not in order")
+    return first.union(last)
+
+
+def check_bounds(bounds: object, crs: str = WGS84) -> Bounds:
+    """Return bounds as four floats.
+
+    Raises
+    ------
+    ParameterError
+        If they are not four finite numbers west < east, south < north, inside the globe for degrees.
+    """
+    try:
+        west, south, east, north = (float(value) for value in bounds)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        raise ParameterError(f"bounds are {bounds!r}; expected four numbers (west, south, east, north)") from None
+    if not all(math.isfinite(value) for value in (west, south, east, north)) or west >= east or south >= north:
+        raise ParameterError(f"bounds are {bounds!r}; expected (west, south, east, north), west < east, south < north")
+    if crs == WGS84 and (west < -180 or east > 180 or south < -90 or north > 90):
+        raise ParameterError(f"bounds {bounds!r} leave the globe; they are degrees of EPSG:4326 unless crs= says else")
+    return west, south, east, north
+
+
+def region_grid(
+    bounds: Bounds,
+    *,
+    crs: str = WGS84,
+    zoom: int | None = None,
+    resolution: float | tuple[float, float] | None = None,
+    max_pixels: float = math.inf,
+) -> Grid:
+    """The grid of an area: on a zoom's lattice, or on a lattice anchored at its upper left corner.
+
+    Parameters
+    ----------
+    bounds : (west, south, east, north)
+        In units of ``crs``.
+    crs : str
+        Reference system of the bounds and, with ``resolution``, of the result.
+    zoom : int, optional
+        A Web Mercator zoom level; the result is in EPSG:3857 whatever ``crs`` is, and covers the
+        bounds in whole pixels.
+    resolution : float or (float, float), optional
+        Pixel size in units of ``crs``.
+    max_pixels : float
+        Largest number of pixels allowed.
+
+    Raises
+    ------
+    ParameterError
+        If not exactly one of ``zoom`` and ``resolution`` is given, or a value makes no sense.
+    LimitError
+        If the grid would hold more than ``max_pixels``.
+    """
+    bounds = check_bounds(bounds, crs)
+    if (zoom is None) == (resolution is None):
+        raise ParameterError("give exactly one of zoom= and resolution=")
+    if zoom is not None:
+        grid = _zoom_grid(bounds, canonical_crs(crs), zoom)
+    else:
+        grid = _resolution_grid(bounds, canonical_crs(crs), resolution)
+    if grid.height * grid.width > max_pixels:
+        raise LimitError(
+            f"the area has {grid.width} x {grid.height} = {grid.width * grid.height:,} pixels; the limit is "
+            f"{int(max_pixels):,}. Ask for a smaller area, a lower zoom or a coarser resolution, or raise max_pixels"
+        )
+    return grid
+
+
+def _zoom_grid(bounds: Bounds, crs: str, zoom: int) -> Grid:
+    lattice = web_mercator(zoom)
+    if crs == WGS84:
+        south, north = max(bounds[1], -MERCATOR_LATITUDE), min(bounds[3], MERCATOR_LATITUDE)
+        (west, east), (south, north) = transform(crs, WEB_MERCATOR, [bounds[0], bounds[2]], [south, north])
+    else:
+        west, south, east, north = transform_bounds(crs, WEB_MERCATOR, bounds)
+    step = lattice.resolution[0]
+    size = TILE_SIZE << zoom
+    # A bound that falls on a pixel edge up to rounding must not add a row of pixels.
+    col, row = math.floor((west + EARTH_HALF) / step + 1e-6), math.floor((EARTH_HALF - north) / step + 1e-6)
+    right, bottom = math.ceil((east + EARTH_HALF) / step - 1e-6), math.ceil((EARTH_HALF - south) / step - 1e-6)
+    col, row, right, bottom = max(col, 0), max(row, 0), min(right, size), min(bottom, size)
+    return Grid(lattice, row, col, max(bottom - row, 1), max(right - col, 1))
+
+
+def _resolution_grid(bounds: Bounds, crs: str, resolution: float | tuple[float, float] | None) -> Grid:
+    try:
+        dx, dy = resolution if isinstance(resolution, (tuple, list)) else (resolution, resolution)
+        dx, dy = float(dx), float(dy)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise ParameterError(f"resolution is {resolution!r}; expected a number or a pair of numbers") from None
+    if not (math.isfinite(dx) and math.isfinite(dy) and dx > 0 and dy > 0):
+        raise ParameterError(f"resolution is {resolution!r}; expected positive numbers in units of {crs}")
+    west, south, east, north = bounds
+    width, height = math.ceil((east - west) / dx - 1e-6), math.ceil((north - south) / dy - 1e-6)
+    return Grid(Lattice(crs, (dx, dy), west, north), 0, 0, max(height, 1), max(width, 1))
+
+
+def zoom_for(bounds: Bounds, pixels: int) -> int:
+    """The highest zoom at which ``bounds`` (degrees) is at most ``pixels`` wide and high."""
+    for zoom in range(MAX_ZOOM, 0, -1):
+        grid = _zoom_grid(bounds, WGS84, zoom)
+        if max(grid.width, grid.height) <= pixels:
+            return zoom
+    return 0

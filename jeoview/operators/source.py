@@ -1,0 +1,47 @@
+"""The leaf of every chain: the frozen items of a collection."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from jeoview.operator import Box, Mode, SeriesInput, operator
+
+ItemsKey = Annotated[str, Field(pattern="^items:[0-9a-f]{64}$")]
+
+
+@operator(mode=Mode.SOURCE, nodata="own")
+def load_items(
+    *,
+    items: ItemsKey,
+    bands: tuple[str, ...],
+    common_names: dict[str, str] = {},  # noqa: B006 - pydantic copies it, and it is never written to
+    bbox: Box | None = None,
+    resampling: Literal["nearest", "bilinear"] = "nearest",
+    unit: str = "",
+) -> SeriesInput:
+    """The frozen items of a collection as a time stack; scale, offset and nodata applied.
+
+    Parameters
+    ----------
+    items : str
+        Key of the frozen item list; the catalogue alone knows where the files are.
+    bands : tuple of str
+        Bands to offer; only those that a chain needs are read.
+    common_names : dict
+        Common name (``red``) to band.
+    bbox : (west, south, east, north), optional
+        Degrees; the extent of the items.
+    resampling : {"nearest", "bilinear"}
+        How a source is brought onto the map. Quality bands are always nearest.
+    unit : str
+        Unit of the values.
+
+    Returns
+    -------
+    series
+        (time, band, y, x) float32, NaN where there is no data; dates that do not touch the map's
+        area are left out.
+    """
+    raise NotImplementedError("the engine reads sources")

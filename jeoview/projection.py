@@ -1,0 +1,102 @@
+"""The home of pyproj: coordinates from one reference system to another."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
+
+from jeoview.errors import ParameterError
+
+WGS84 = "EPSG:4326"
+WEB_MERCATOR = "EPSG:3857"
+Bounds = tuple[float, float, float, float]
+Floats = NDArray[np.float64]
+
+
+@lru_cache(maxsize=256)
+def parse_crs(crs: str) -> CRS:
+    """Return the pyproj object of a CRS given as ``EPSG:n`` or WKT.
+
+    Raises
+    ------
+    ParameterError
+        If the text names no coordinate reference system.
+    """
+    try:
+        return CRS.from_user_input(crs)
+    except CRSError as error:
+        raise ParameterError(f"{crs!r} is not a coordinate reference system; give for instance 'EPSG:32632'") from error
+
+
+@lru_cache(maxsize=256)
+def canonical_crs(crs: str) -> str:
+    """Return ``EPSG:n`` where the CRS is exactly one of EPSG's, else its WKT."""
+    parsed = parse_crs(crs)
+    code = parsed.to_epsg(min_confidence=100)
+    return f"EPSG:{code}" if code else str(parsed.to_wkt())
+
+
+@lru_cache(maxsize=256)
+def _transformer(source: str, target: str) -> Transformer:
+    return Transformer.from_crs(parse_crs(source), parse_crs(target), always_xy=True)
+
+
+def transform(source: str, target: str, x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
+    """Transform points; x is easting or longitude. A point outside the target's domain is NaN."""
+    if source == target:
+        return np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    east, north = _transformer(source, target).transform(np.asarray(x), np.asarray(y), errcheck=False)
+    east, north = np.asarray(east, dtype=np.float64), np.asarray(north, dtype=np.float64)
+    lost = ~(np.isfinite(east) & np.isfinite(north))
+    return np.where(lost, np.nan, east), np.where(lost, np.nan, north)
+
+
+def transform_bounds(source: str, target: str, bounds: Bounds, points: int = 21) -> Bounds:
+    """Return bounds (west, south, east, north) that enclose the transformed edges and interior.
+
+    Raises
+    ------
+    ParameterError
+        If no point of the area has a place in the target system.
+    """
+    if source == target:
+        return bounds
+    west, south, east, north = bounds
+    x, y = np.meshgrid(np.linspace(west, east, points), np.linspace(south, north, points))
+    tx, ty = transform(source, target, x, y)
+    if not np.isfinite(tx).any():
+        raise ParameterError(f"the area {bounds} of {source} has no place in {target}")
+    return float(np.nanmin(tx)), float(np.nanmin(ty)), float(np.nanmax(tx)), float(np.nanmax(ty))
+
+
+@lru_cache(maxsize=256)
+def is_geographic(crs: str) -> bool:
+    """Whether the units of the CRS are degrees."""
+    return bool(parse_crs(crs).is_geographic)
+
+
+@lru_cache(maxsize=256)
+def metres_per_unit(crs: str) -> float:
+    """Metres of one unit along the axes of a projected CRS; of one degree of latitude for degrees."""
+    if is_geographic(crs):
+        return 111_319.490793
+    return float(parse_crs(crs).axis_info[0].unit_conversion_factor)
+
+
+def ground_scale(crs: str, y: float, x: float = 0.0) -> float:
+    """Ground metres per metre of the map at a place: cos(latitude) in Web Mercator, about 1 in UTM.
+
+    Parameters
+    ----------
+    crs : str
+        Reference system of the map.
+    y, x : float
+        Place, in units of the CRS.
+    """
+    if canonical_crs(crs) == WEB_MERCATOR:
+        return float(1.0 / np.cosh(y / 6_378_137.0))
+    return 1.0
