@@ -1,0 +1,173 @@
+"""What the catalogue holds, as values: bands, items, collections, questions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jeoview.projection import Bounds
+
+Json = dict[str, Any]
+QUALITY_SCHEMES = ("sentinel2-scl", "landsat-c2-qa", "landsat-c1-bqa")
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """One band of one item and where its pixels are.
+
+    Parameters
+    ----------
+    name : str
+        The product's own name, for instance ``"B04"``.
+    href : str
+        Absolute path of the file.
+    index : int
+        1-based band in the file.
+    common_name : str, optional
+        STAC's common name, for instance ``"red"``.
+    scale, offset : float
+        ``value = stored * scale + offset``.
+    nodata : float, optional
+        Stored value (before scale and offset) that means "no data".
+    unit : str
+        Unit of the value, empty where it has none (reflectance).
+    role : str
+        ``"data"`` or ``"quality"``; scale and offset never apply to a quality band.
+    etag : str
+        Short hash of the file's size and modification time, see `jeoview.io.etag.file_etag`.
+    subdataset : str, optional
+        Name of the variable inside a netCDF, HDF5 or Zarr file.
+    quality : str, optional
+        How a quality band is read: ``sentinel2-scl``, ``landsat-c2-qa`` or ``landsat-c1-bqa``.
+    data_type : str
+        numpy name of the stored type, for instance ``"uint16"``.
+    shape : (int, int), optional
+        Rows and columns of the file.
+    transform : six floats, optional
+        Affine coefficients (a, b, c, d, e, f) of the file.
+    """
+
+    name: str
+    href: str
+    index: int = 1
+    common_name: str | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+    nodata: float | None = None
+    unit: str = ""
+    role: str = "data"
+    etag: str = ""
+    subdataset: str | None = None
+    quality: str | None = None
+    data_type: str = ""
+    shape: tuple[int, int] | None = None
+    transform: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One scene: a place, a time and its bands. Its dictionaries are not to be changed.
+
+    Parameters
+    ----------
+    collection, id : str
+        Together they name the item.
+    datetime : str
+        RFC 3339 in UTC.
+    bbox : (west, south, east, north)
+        Degrees of EPSG:4326, west < east. A scene across the antimeridian has -180 .. 180.
+    geometry : dict
+        GeoJSON Polygon or MultiPolygon in EPSG:4326; cut at the antimeridian.
+    properties : dict
+        STAC properties; ``proj:code``, ``proj:shape`` and ``proj:transform`` of the finest band.
+    bands : dict of str to Band
+        By name, in the product's order.
+    """
+
+    collection: str
+    id: str
+    datetime: str
+    bbox: Bounds
+    geometry: Json
+    properties: Json
+    bands: dict[str, Band]
+
+
+@dataclass(frozen=True, slots=True)
+class BandInfo:
+    """What all items of a collection share about a band."""
+
+    name: str
+    common_name: str | None = None
+    role: str = "data"
+    unit: str = ""
+    quality: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """A collection.
+
+    Parameters
+    ----------
+    name : str
+        What `jeoview.ImageCollection` is called with.
+    title, description : str
+        For people.
+    quality : str, optional
+        Scheme of the quality band, see `Band.quality`.
+    simulated : bool
+        True where the pixels were made by a program; shown wherever the collection appears.
+    bands : tuple of BandInfo
+        Union over the items in the order in which they were first seen; filled by the catalogue.
+    """
+
+    name: str
+    title: str = ""
+    description: str = ""
+    quality: str | None = None
+    simulated: bool = False
+    bands: tuple[BandInfo, ...] = ()
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """Names of the bands."""
+        return tuple(band.name for band in self.bands)
+
+    @property
+    def common_names(self) -> dict[str, str]:
+        """Band name of each common name; the first band wins where several share one."""
+        return {band.common_name: band.name for band in reversed(self.bands) if band.common_name}
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which items, in which order.
+
+    Parameters
+    ----------
+    collection : str
+        Name of the collection.
+    bbox : (west, south, east, north), optional
+        Degrees; the item's footprint must meet it.
+    interval : (start, end), optional
+        RFC 3339 times, start included, end excluded; None leaves a side open.
+    filter : dict, optional
+        CQL2 JSON.
+    sortby : tuple of str
+        Property names, most significant first, ``-`` in front for descending. Ties, and no
+        sortby at all, go by time and id. Items without the property come last.
+    limit : int, optional
+        Number of items at the most.
+    within : Query, optional
+        Only items that this query yields: what is asked after a ``limit``.
+    """
+
+    collection: str
+    bbox: Bounds | None = None
+    interval: tuple[str | None, str | None] | None = None
+    filter: Mapping[str, Any] | None = None
+    sortby: tuple[str, ...] = field(default=())
+    limit: int | None = None
+    within: Query | None = None
