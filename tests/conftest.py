@@ -58,8 +58,13 @@ def data_dir() -> Path:
 class RedisServer:
     """A redis-server that a test started; ``process`` is ended by its id."""
 
-    url: str
+    port: int
     process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        """Address of its first database."""
+        return f"redis://127.0.0.1:{self.port}/0"
 
     def kill(self) -> None:
         """End it as a crash would."""
@@ -68,15 +73,15 @@ class RedisServer:
 
 
 @pytest.fixture(scope="session")
-def start_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], RedisServer]]:
-    """A function that starts a redis-server on a free port of 127.0.0.1; all are ended with the session."""
+def start_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RedisServer]]:
+    """``start_redis(*options, port=free)`` starts a redis-server on 127.0.0.1; all are ended with the session."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("redis-server is not installed (Debian: apt install redis-server)")
     started: list[RedisServer] = []
 
-    def start() -> RedisServer:
-        server = _start_redis(program, tmp_path_factory.mktemp("redis"))
+    def start(*options: str, port: int | None = None) -> RedisServer:
+        server = _start_redis([program, *options], port or free_port(), tmp_path_factory.mktemp("redis"))
         started.append(server)
         return server
 
@@ -86,19 +91,18 @@ def start_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[
 
 
 @pytest.fixture(scope="session")
-def redis_url(start_redis: Callable[[], RedisServer]) -> str:
+def redis_url(start_redis: Callable[..., RedisServer]) -> str:
     """Address of one redis-server for the whole session."""
     return start_redis().url
 
 
-def _start_redis(program: str, folder: Path) -> RedisServer:
-    port = free_port()
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+def _start_redis(command: list[str], port: int, folder: Path) -> RedisServer:
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([*command, "--dir", str(folder)], stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen([*command, *options], stdout=log, stderr=subprocess.STDOUT)
     for _ in range(200):
         if _answers(port):
-            return RedisServer(f"redis://127.0.0.1:{port}/0", process)
+            return RedisServer(port, process)
         time.sleep(0.05)
     process.kill()
     process.wait(timeout=10)
@@ -109,7 +113,8 @@ def _answers(port: int) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
             connection.sendall(b"PING\r\n")
-            return connection.recv(16).startswith(b"+PONG")
+            # "-NOAUTH" answers too
+            return connection.recv(16)[:1] in (b"+", b"-")
     except OSError:
         return False
 

@@ -41,6 +41,7 @@ class Pool:
         self._changed = threading.Condition()
         self._idle: list[_Held] = []
         self._busy = 0
+        self._forking = 0
         self._closed = False
         _POOLS.add(self)
 
@@ -54,6 +55,8 @@ class Pool:
             If the pool was closed.
         """
         with self._changed:
+            # a fork goes first, or a busy store would never let it through
+            self._changed.wait_for(lambda: not self._forking)
             if self._closed:
                 raise StoreError("the store in SQLite was closed")
             held = self._idle.pop() if self._idle else None
@@ -78,17 +81,20 @@ class Pool:
     def hold(self) -> None:
         """Wait until no connection is lent, close all, and lend none until `release`."""
         self._changed.acquire()
+        self._forking += 1
         self._changed.wait_for(lambda: self._busy == 0, timeout=_FORK_SECONDS)
         self._close_idle()
 
     def release(self) -> None:
         """Lend again."""
+        self._forking -= 1
+        self._changed.notify_all()
         self._changed.release()
 
     def restart(self) -> None:
         """Lend again in a new process, where the threads that wait or have borrowed do not exist."""
         self._changed = threading.Condition()
-        self._busy = 0
+        self._busy = self._forking = 0
 
     def _current(self, held: _Held | None) -> _Held:
         if held is not None and held.file != self._identity():
