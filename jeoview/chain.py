@@ -75,7 +75,9 @@ def decode(text: str | bytes, key: str | None = None) -> Node:
         _verify(name, graph[name], declared)
         nodes[name] = _decode_node(graph[name], nodes, declared)
         if nodes[name].key != name and nodes[name].version == graph[name]["version"] and not upgraded:
-            raise ChainError(f"node {name[:16]!r} is not in canonical form: {nodes[name].operator} would write it otherwise")
+            raise ChainError(
+                f"node {name[:16]!r} is not in canonical form: {nodes[name].operator} would write it otherwise"
+            )
         upgraded = upgraded or nodes[name].version != graph[name]["version"]
     if set(graph) != set(nodes):
         raise ChainError("the chain has nodes that its result does not use")
@@ -105,13 +107,17 @@ def _parse(text: str | bytes) -> dict[str, Any]:
     if not isinstance(document.get("parameters", []), list):
         raise ChainError("parameters of a chain are a list")
     for name, node in graph.items():
-        if not isinstance(node, dict) or set(node) != {"process_id", "version", "arguments"}:
-            raise ChainError(f"node {name[:16]!r} has process_id, version and arguments, and nothing else")
-        if not isinstance(node["arguments"], dict) or type(node["version"]) is not int:
-            raise ChainError(f"node {name[:16]!r}: arguments are an object and version is a whole number")
-        if not isinstance(node["process_id"], str) or _nesting(node["arguments"]) > MAX_NESTING:
-            raise ChainError(f"node {name[:16]!r}: process_id is text, and arguments nest at most {MAX_NESTING} deep")
+        _check_shape(name, node)
     return document
+
+
+def _check_shape(name: str, node: Any) -> None:
+    if not isinstance(node, dict) or set(node) != {"process_id", "version", "arguments"}:
+        raise ChainError(f"node {name[:16]!r} has process_id, version and arguments, and nothing else")
+    if not isinstance(node["arguments"], dict) or type(node["version"]) is not int:
+        raise ChainError(f"node {name[:16]!r}: arguments are an object and version is a whole number")
+    if not isinstance(node["process_id"], str) or _nesting(node["arguments"]) > MAX_NESTING:
+        raise ChainError(f"node {name[:16]!r}: process_id is text, and arguments nest at most {MAX_NESTING} deep")
 
 
 def _no_constant(name: str) -> Any:
@@ -187,7 +193,9 @@ def _with_declarations(value: Any, declared: Mapping[str, Parameter]) -> Any:
 
 def _declared(name: Any, declared: Mapping[str, Parameter]) -> Parameter:
     if not isinstance(name, str) or name not in declared:
-        raise ChainError(f"the chain uses parameter {name!r}, which it does not declare; {choices(str(name), declared)}")
+        raise ChainError(
+            f"the chain uses parameter {name!r}, which it does not declare; {choices(str(name), declared)}"
+        )
     return declared[name]
 
 

@@ -44,7 +44,7 @@ class Parameter:
             If the type is wrong or the value lies outside minimum and maximum or the choices.
         """
         where = f"parameter {self.name!r}"
-        if isinstance(self.default, bool) or isinstance(self.default, str):
+        if isinstance(self.default, (bool, str)):
             if type(value) is not type(self.default) or (self.choices and value not in self.choices):
                 expected = f"one of {list(self.choices)}" if self.choices else type(self.default).__name__
                 raise ParameterError(f"{where} got {value!r}; expected {expected}")
@@ -158,9 +158,7 @@ def freeze(value: Argument, where: str = "argument") -> Argument:
     raise ChainError(f"{where} is a {type(value).__name__}; expected numbers, text, true/false, lists or objects")
 
 
-def thaw(
-    value: Argument, node: Callable[[Node], Argument], parameter: Callable[[Parameter], Argument]
-) -> Argument:
+def thaw(value: Argument, node: Callable[[Node], Argument], parameter: Callable[[Parameter], Argument]) -> Argument:
     """Return a value with every node and parameter replaced, in plain lists and dicts."""
     if isinstance(value, Node):
         return node(value)

@@ -24,8 +24,9 @@ MERCATOR_LATITUDE = 85.0511287798066
 
 @dataclass(frozen=True, slots=True)
 class Lattice:
-    """All pixels of a map, without end: pixel (row, col) has its upper left corner at
-    ``(left + col * dx, top - row * dy)``.
+    """All pixels of a map, without end.
+
+    Pixel (row, col) has its upper left corner at ``(left + col * dx, top - row * dy)``.
 
     Parameters
     ----------

@@ -75,6 +75,9 @@ Pixels = Annotated[int, Field(ge=0, le=4096, json_schema_extra={"unit": "pixels"
 Length = Pixels | Metres
 
 
+Zoom = Annotated[int, Field(ge=0, le=24)]
+
+
 class Mode(Enum):
     """Which pixels an operator needs to give one pixel."""
 
@@ -85,6 +88,11 @@ class Mode(Enum):
     FIT = "fit"
 
 
+# An operator that works on a whole area says which one; both are part of the chain.
+_REGION_FIELDS: Mapping[Mode, dict[str, Any]] = {
+    Mode.FULL: {"region": (Box | Literal["view"], "view"), "zoom": (Zoom | None, None)},
+    Mode.FIT: {"region": (Box | None, None), "zoom": (Zoom | None, None)},
+}
 Names = tuple[str, ...]
 Options = Mapping[str, Any]
 
@@ -101,6 +109,8 @@ class Schema:
         Band names.
     common_names : dict
         Common name (``red``) to band name (``B04``).
+    quality : dict
+        Quality band to its scheme.
     bbox : (west, south, east, north), optional
         Degrees; where there is data.
     unit : str
@@ -110,6 +120,7 @@ class Schema:
     kind: Kind
     bands: Names
     common_names: Mapping[str, str] = field(default_factory=dict)
+    quality: Mapping[str, str] = field(default_factory=dict)
     bbox: Bounds | None = None
     unit: str = ""
 
@@ -146,7 +157,7 @@ RadiusRule = Callable[[Options, Grid], int]
 UnitRule = Callable[[Options, tuple[Schema, ...]], str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Operator:
     """A registered operator; see `operator` for the fields."""
 
@@ -259,7 +270,9 @@ def same_demand(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> 
     names = same_bands(options, inputs)
     positions = [names.index(band) for band in wanted]
     return tuple(
-        schema.bands if len(schema.bands) <= 1 or schema.kind is Kind.TABLE else tuple(schema.bands[i] for i in positions)
+        schema.bands
+        if len(schema.bands) <= 1 or schema.kind is Kind.TABLE
+        else tuple(schema.bands[i] for i in positions)
         for schema in inputs
     )
 
@@ -274,6 +287,11 @@ def same_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
     return inputs[0].unit
 
 
+def constant_unit(unit: str) -> UnitRule:
+    """A unit that does not depend on the inputs."""
+    return _constant(unit)
+
+
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
@@ -286,7 +304,7 @@ def operator(
     bands: BandRule | Names = same_bands,
     demand: DemandRule = same_demand,
     radius: RadiusRule | None = None,
-    unit: UnitRule | str = same_unit,
+    unit: UnitRule = same_unit,
     upgrades: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] | None = None,
 ) -> Callable[[F], F]:
     """Register a function as an operator.
@@ -295,8 +313,8 @@ def operator(
     ----------
     mode : Mode
         ``PIXEL``: a pixel needs the same pixel of the inputs. ``NEIGHBOURHOOD``: also those within
-        ``radius``. ``FULL``: the whole area, given by a parameter ``region``. ``FIT``: a table from
-        a declared region, given by parameters ``region`` and ``zoom``.
+        ``radius``. ``FULL``: a whole area: the view, or a fixed ``region`` (bbox in degrees) at a ``zoom``.
+        ``FIT``: a table from a declared ``region`` at a ``zoom``. Both parameters are added to the signature.
     nodata : {"any", "skip", "centre", "own"}
         ``any``: NaN in any input is NaN in the result; ``skip``: NaN is left out of a statistic;
         ``centre``: NaN where the pixel itself is; ``own``: the help text says. Tests hold every operator to it.
@@ -308,8 +326,8 @@ def operator(
         Which bands of each input the wanted bands need: what is not needed is not read.
     radius : rule, optional
         Pixels of padding that a neighbourhood needs on a grid.
-    unit : rule or str
-        Unit of the values.
+    unit : rule
+        Unit of the values; see `constant_unit`.
     upgrades : mapping, optional
         From an older version to the arguments of this one.
 
@@ -334,6 +352,7 @@ def operator(
             for item in signature.parameters.values()
             if item.kind is inspect.Parameter.KEYWORD_ONLY
         }
+        fields |= _REGION_FIELDS.get(mode, {})
         if name in REGISTRY:
             raise ValueError(f"operator {name!r} is defined twice")
         REGISTRY[name] = Operator(
@@ -348,7 +367,7 @@ def operator(
             bands=bands if callable(bands) else _constant(bands),
             demand=demand,
             radius=radius or _no_radius,
-            unit=unit if callable(unit) else _constant(unit),
+            unit=unit,
             upgrades=upgrades or {},
         )
         return function
@@ -378,10 +397,11 @@ def _kind(hint: Any) -> Kind:
     raise TypeError(f"{hint} says no kind of image")
 
 
+@lru_cache(maxsize=512)
 def band_fields(found: Operator) -> dict[str, Any]:
     """The parameters of an operator that name bands, with their annotation's shape."""
     hints = get_type_hints(found.function, include_extras=True)
-    return {name: hints[name] for name in found.parameters if _names_band(hints[name])}
+    return {name: hints[name] for name in found.parameters if name in hints and _names_band(hints[name])}
 
 
 def _names_band(hint: Any) -> bool:
@@ -403,13 +423,16 @@ def describe(root: Node) -> Schema:
     return schema
 
 
+_SOURCE_FIELDS = ("bands", "common_names", "quality", "bbox", "unit")
+
+
 @lru_cache(maxsize=8192)
 def _describe_one(node: Node) -> Schema:
     found = find(node.operator)
     options = options_of(node)
     inputs = input_schemas(node)
     if found.mode is Mode.SOURCE:
-        return Schema(found.kind, options["bands"], options["common_names"], options["bbox"], options["unit"])
+        return Schema(found.kind, **{name: options[name] for name in _SOURCE_FIELDS})
     for name in band_fields(found):
         for band in options[name] if isinstance(options[name], tuple) else (options[name],):
             if band is not None:
@@ -419,6 +442,7 @@ def _describe_one(node: Node) -> Schema:
         kind=_result_kind(found, inputs),
         bands=bands,
         common_names={alias: band for alias, band in inputs[0].common_names.items() if band in bands},
+        quality={band: scheme for band, scheme in inputs[0].quality.items() if band in bands},
         bbox=_joint_bbox(inputs),
         unit=found.unit(options, inputs),
     )
@@ -429,7 +453,7 @@ def _result_kind(found: Operator, inputs: tuple[Schema, ...]) -> Kind:
         schema.kind is Kind.SERIES and wanted is Kind.BANDS
         for schema, wanted in zip(inputs, _input_kinds(found, len(inputs)), strict=False)
     )
-    return Kind.SERIES if lifted and found.kind in (Kind.BANDS, Kind.COLOUR) else found.kind
+    return Kind.SERIES if lifted and found.kind is Kind.BANDS else found.kind
 
 
 def _input_kinds(found: Operator, count: int) -> list[Kind]:
@@ -463,7 +487,7 @@ def input_schemas(node: Node) -> tuple[Schema, ...]:
 def is_lifted(node: Node) -> bool:
     """Whether an operator on bands works here on every date of a series."""
     found = find(node.operator)
-    return any(
+    return found.kind is Kind.BANDS and any(
         schema.kind is Kind.SERIES and wanted is Kind.BANDS
         for schema, wanted in zip(input_schemas(node), _input_kinds(found, len(input_nodes(node))), strict=True)
     )
@@ -507,6 +531,8 @@ def _image_arguments(found: Operator, images: tuple[Any, ...]) -> dict[str, Argu
             raise ParameterError(f"{found.name}: the image {item.name!r} is missing")
     if rest:
         raise ParameterError(f"{found.name}: takes {len(found.inputs)} images, {len(images)} were given")
+    if found.inputs and not any(isinstance(value, Node) for value in _flat(arguments.values())):
+        raise ParameterError(f"{found.name}: at least one operand must be an image")
     return arguments
 
 
@@ -514,7 +540,7 @@ def _check_image(found: Operator, item: Input, value: Any) -> Argument:
     where = f"{found.name}({item.name}=...)"
     if isinstance(value, Node):
         kind = _describe_one(value).kind
-        lifted = kind is Kind.SERIES and item.kind is Kind.BANDS
+        lifted = kind is Kind.SERIES and item.kind is Kind.BANDS and found.kind is Kind.BANDS
         if kind is not item.kind and not lifted:
             raise ParameterError(f"{where}: got {kind.value}; expected {item.kind.value}{_advice(kind, item.kind)}")
         return value
@@ -533,6 +559,8 @@ def _advice(got: Kind, wanted: Kind) -> str:
         return "; do this step before .colormap() or .rgb()"
     if wanted is Kind.COLOUR:
         return "; add .colormap() or .rgb() first"
+    if got is Kind.SERIES:
+        return "; it has many dates: reduce them first with .median(), .mosaic() or the like, or pick one date"
     if wanted is Kind.SERIES:
         return "; it needs all dates, so call it on the collection, before .median() or the like"
     return ""

@@ -87,15 +87,15 @@ def metres_per_unit(crs: str) -> float:
     return float(parse_crs(crs).axis_info[0].unit_conversion_factor)
 
 
-def ground_scale(crs: str, y: float, x: float = 0.0) -> float:
+def ground_scale(crs: str, y: float) -> float:
     """Ground metres per metre of the map at a place: cos(latitude) in Web Mercator, about 1 in UTM.
 
     Parameters
     ----------
     crs : str
         Reference system of the map.
-    y, x : float
-        Place, in units of the CRS.
+    y : float
+        Height of the place on the map, in units of the CRS.
     """
     if canonical_crs(crs) == WEB_MERCATOR:
         return float(1.0 / np.cosh(y / 6_378_137.0))

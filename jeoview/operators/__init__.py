@@ -1,5 +1,17 @@
 """Every operator, one file per family; importing this package fills the registry."""
 
-from jeoview.operators import source
+from jeoview.operators import algebra, bands, change, colour, fit, focal, index, quality, reducers, region, source
 
-__all__ = ["source"]
+__all__ = [
+    "algebra",
+    "bands",
+    "change",
+    "colour",
+    "fit",
+    "focal",
+    "index",
+    "quality",
+    "reducers",
+    "region",
+    "source",
+]

@@ -17,6 +17,7 @@ def load_items(
     items: ItemsKey,
     bands: tuple[str, ...],
     common_names: dict[str, str] = {},  # noqa: B006 - pydantic copies it, and it is never written to
+    quality: dict[str, str] = {},  # noqa: B006
     bbox: Box | None = None,
     resampling: Literal["nearest", "bilinear"] = "nearest",
     unit: str = "",
@@ -31,6 +32,8 @@ def load_items(
         Bands to offer; only those that a chain needs are read.
     common_names : dict
         Common name (``red``) to band.
+    quality : dict
+        Quality band to its scheme (``SCL`` to ``sentinel2-scl``).
     bbox : (west, south, east, north), optional
         Degrees; the extent of the items.
     resampling : {"nearest", "bilinear"}

@@ -1,0 +1,286 @@
+"""The one door: a chain and a grid in, a raster out.
+
+The tile worker, every export, the inspector and the batch layer go through it: the same door, the
+same pixels.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from jeoview import chain, planner
+from jeoview.catalog import Catalog, Item
+from jeoview.errors import ChainError, KeyUnknownError, LimitError, ParameterError, SourceError
+from jeoview.executor import execute
+from jeoview.graph import Node, bind, digest
+from jeoview.grid import Grid, web_mercator
+from jeoview.io.reader import Reader
+from jeoview.memory import ResultMemory
+from jeoview.operator import Names, describe, options_of
+from jeoview.planner import Cost, Limits, Plan, style_base
+from jeoview.projection import WEB_MERCATOR, WGS84, transform
+from jeoview.raster import Kind, Raster, Table
+from jeoview.settings import MIB, Settings, settings
+from jeoview.store import Store, open_store
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenItems:
+    """The items of a collection as they were when the chain was made."""
+
+    items: tuple[Item, ...]
+    boxes: np.ndarray[Any, np.dtype[np.float64]]
+
+    def touching(self, grid: Grid) -> list[Item]:
+        """The items whose bounding box meets the grid's, in order."""
+        west, south, east, north = grid.bbox
+        if west > east or east - west > 359:
+            return list(self.items)
+        boxes = self.boxes
+        meets = (boxes[:, 0] <= east) & (boxes[:, 2] >= west) & (boxes[:, 1] <= north) & (boxes[:, 3] >= south)
+        return [self.items[i] for i in np.flatnonzero(meets)]
+
+
+class Engine:
+    """Computes chains.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        Knows where the files of the items are.
+    store : Store
+        Holds chains, frozen item lists and fitted tables.
+    settings : Settings
+        Limits and sizes of the caches.
+    """
+
+    def __init__(self, catalog: Catalog, store: Store, settings: Settings) -> None:
+        self.catalog = catalog
+        self.store = store
+        self.settings = settings
+        self.reader = Reader(catalog, cache_bytes=settings.block_cache_bytes, roots=settings.roots)
+        self._memory = ResultMemory(store, settings.array_cache_bytes)
+        self._limits = Limits(settings.max_padding, settings.max_barrier_pixels)
+        self._load = lru_cache(maxsize=512)(self._load_text)
+        self._frozen = lru_cache(maxsize=128)(self._load_items)
+
+    @classmethod
+    def default(cls) -> Engine:
+        """The engine of this process, made from the settings at the first call."""
+        with _DEFAULT_LOCK:
+            current = settings()
+            if current not in _DEFAULT:
+                _DEFAULT[current] = cls(Catalog(current.catalog), open_store(current.store), current)
+            return _DEFAULT[current]
+
+    def save(self, node: Node) -> str:
+        """Put a chain into the store and return its key."""
+        self.store.put(f"chain:{node.key}", chain.encode(node).encode())
+        return node.key
+
+    def load(self, key: str) -> Node:
+        """The verified chain of a key.
+
+        Raises
+        ------
+        KeyUnknownError
+            If the store has none.
+        ChainError
+            If the text was altered or is not a chain.
+        """
+        return self._load(key)
+
+    def _load_text(self, key: str) -> Node:
+        if len(key) != 64 or not set(key) <= set("0123456789abcdef"):
+            raise KeyUnknownError("a key is 64 hexadecimal digits")
+        text = self.store.get(f"chain:{key}")
+        if text is None:
+            raise KeyUnknownError(f"there is no chain under the key {key[:12]}...; run the notebook cell again")
+        return chain.decode(text, key)
+
+    def plan(
+        self, node: Node, grid: Grid, *, parameters: Mapping[str, Any] | None = None, view: Grid | None = None
+    ) -> Plan:
+        """What `render` would do."""
+        return planner.plan(bind(node, parameters), grid, view=view, limits=self._limits)
+
+    def cost(
+        self, node: Node, grid: Grid, *, parameters: Mapping[str, Any] | None = None, view: Grid | None = None
+    ) -> Cost:
+        """Estimate what `render` would read and hold when nothing is cached.
+
+        Raises
+        ------
+        LimitError
+            If the padding or a barrier is above its limit.
+        """
+        return planner.cost(self.plan(node, grid, parameters=parameters, view=view), self._measure)
+
+    def render(
+        self, node: Node, grid: Grid, *, parameters: Mapping[str, Any] | None = None, view: Grid | None = None
+    ) -> Raster:
+        """Compute a chain on a grid.
+
+        Parameters
+        ----------
+        node : Node
+            The chain.
+        grid : Grid
+            The pixels wanted.
+        parameters : mapping, optional
+            Positions of the sliders; defaults for the others.
+        view : Grid, optional
+            The area that a full-extent operator on the view works on; the grid itself by default.
+
+        Returns
+        -------
+        Raster
+            Bands, a series, or colour.
+
+        Raises
+        ------
+        JeoviewError
+            `LimitError` where the cost is above the settings, `SourceError` for a file that cannot be read,
+            `ParameterError` for a chain that ends in a table.
+        """
+        planned = self.plan(node, grid, parameters=parameters, view=view)
+        self.admit(planner.cost(planned, self._measure))
+        result = execute(planned, self._read, self._memory)
+        if isinstance(result, Table):
+            raise ParameterError(f"{node.operator} gives a table, not an image; read it with .to_numpy()")
+        return result
+
+    def admit(self, cost: Cost) -> None:
+        """Refuse a cost above the settings.
+
+        Raises
+        ------
+        LimitError
+            Which says the cost, the limit and the ways out.
+        """
+        limit = self.settings.max_tile_bytes
+        if cost.total > limit:
+            raise LimitError(
+                f"this would read {cost.read_bytes / MIB:,.0f} MiB and hold {cost.array_bytes / MIB:,.0f} MiB; the limit is "
+                f"{limit / MIB:,.0f} MiB. Zoom in, choose fewer dates, or give the files overviews"
+            )
+
+    def table(self, node: Node, *, parameters: Mapping[str, Any] | None = None) -> Table:
+        """The values of a chain that ends in a fitted table.
+
+        Raises
+        ------
+        ParameterError
+            If it ends in an image.
+        """
+        planned = self.plan(node, Grid(web_mercator(0), 0, 0, 1, 1), parameters=parameters)
+        self.admit(planner.cost(planned, self._measure))
+        result = execute(planned, self._read, self._memory)
+        if not isinstance(result, Table):
+            raise ParameterError(f"{node.operator} gives an image, not a table")
+        return result
+
+    def point(
+        self, node: Node, lon: float, lat: float, zoom: int, *, parameters: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """The values under a place, of the array below the style.
+
+        Parameters
+        ----------
+        lon, lat : float
+            Degrees.
+        zoom : int
+            The zoom whose pixel is asked.
+
+        Returns
+        -------
+        dict
+            ``lon``, ``lat``, ``unit`` and ``values`` by band (a list by date for a series), None where there is no data.
+        """
+        if not (-180 <= lon <= 180 and -85.06 <= lat <= 85.06):
+            raise ParameterError(f"lon={lon}, lat={lat}: expected degrees on the map, lat within 85.06")
+        base = style_base(node)
+        x, y = transform(WGS84, WEB_MERCATOR, lon, lat)
+        lattice = web_mercator(zoom)
+        step = lattice.resolution[0]
+        size = 256 << zoom
+        col, row = (
+            min(int((float(x) - lattice.left) / step), size - 1),
+            min(int((lattice.top - float(y)) / step), size - 1),
+        )
+        raster = self.render(base, Grid(lattice, row, col, 1, 1), parameters=parameters)
+        values = raster.array[..., 0, 0]
+        shown = {
+            band: [_json_number(v) for v in values[:, i]] if raster.kind is Kind.SERIES else _json_number(values[i])
+            for i, band in enumerate(raster.bands)
+        }
+        answer = {"lon": lon, "lat": lat, "unit": describe(base).unit, "values": shown}
+        return answer | ({"dates": list(raster.dates)} if raster.kind is Kind.SERIES else {})
+
+    def _items_of(self, node: Node) -> FrozenItems:
+        return self._frozen(options_of(node)["items"])
+
+    def _load_items(self, key: str) -> FrozenItems:
+        text = self.store.get(key)
+        if text is None:
+            raise KeyUnknownError("the list of scenes of this chain is not in the store; run the notebook cell again")
+        if digest(text.decode("utf-8", "replace")) != key.removeprefix("items:"):
+            raise ChainError("the list of scenes of this chain was altered: its key does not match its content")
+        document = json.loads(text)
+        items = tuple(
+            _checked(self.catalog.item(document["collection"], entry["id"]), entry) for entry in document["items"]
+        )
+        return FrozenItems(items, np.array([item.bbox for item in items], dtype=np.float64).reshape(-1, 4))
+
+    def _touching(self, node: Node, grid: Grid) -> list[Item]:
+        return [item for item in self._items_of(node).touching(grid) if self.reader.touches(item, grid)]
+
+    def _measure(self, node: Node, grid: Grid, bands: Names) -> tuple[int, int]:
+        items = self._touching(node, grid)
+        return sum(self.reader.cost(item, bands, grid) for item in items), len(items)
+
+    def _read(self, node: Node, grid: Grid, bands: Names) -> Raster:
+        items = self._touching(node, grid)
+        layers = [self._read_item(item, bands, grid, options_of(node)["resampling"]) for item in items]
+        dates = tuple(item.datetime for item in items)
+        if len(layers) == 1:
+            array = layers[0][None]
+        else:
+            array = np.stack(layers) if layers else np.empty((0, len(bands), *grid.shape), dtype=np.float32)
+        return Raster(array, grid, Kind.SERIES, bands, dates)
+
+    def _read_item(self, item: Item, bands: Sequence[str], grid: Grid, resampling: str) -> np.ndarray[Any, Any]:
+        here = [band for band in bands if band in item.bands]
+        if len(here) == len(bands):
+            return self.reader.read(item, here, grid, resampling)
+        array = np.full((len(bands), *grid.shape), np.nan, dtype=np.float32)
+        if here:
+            array[[bands.index(band) for band in here]] = self.reader.read(item, here, grid, resampling)
+        return array
+
+
+_DEFAULT: dict[Settings, Engine] = {}
+_DEFAULT_LOCK = threading.Lock()
+
+
+def _json_number(value: Any) -> Any:
+    if np.iscomplexobj(value):
+        return None if np.isnan(value) else [float(value.real), float(value.imag)]
+    return None if np.isnan(value) else float(value)
+
+
+def _checked(item: Item, entry: Mapping[str, Any]) -> Item:
+    """The item as the catalogue knows it now, if its files are still those that were frozen."""
+    for name, etag in entry["assets"].items():
+        if name not in item.bands or item.bands[name].etag != etag:
+            raise SourceError(
+                f"scene {item.id} (band {name}) was replaced since the chain was made; run the notebook cell again"
+            )
+    return item

@@ -1,0 +1,151 @@
+"""From a plan to a raster, with a reader that it is given; no file is opened here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from jeoview import warp
+from jeoview.graph import Node
+from jeoview.grid import Grid
+from jeoview.operator import Mode, Names, Operator, is_lifted, options_of
+from jeoview.planner import Place, Plan, Step
+from jeoview.raster import Kind, Raster, Table
+
+Read = Callable[[Node, Grid, Names], Raster]
+Value = Raster | Table
+
+
+class Memory(Protocol):
+    """Where results worth keeping are found again: arrays under a style, barriers, tables."""
+
+    def get(self, step: Step) -> Value | None:
+        """The result of an equal step, or None."""
+        ...
+
+    def put(self, step: Step, value: Value) -> None:
+        """Keep a result."""
+        ...
+
+
+class NoMemory:
+    """Keeps nothing."""
+
+    def get(self, step: Step) -> Value | None:
+        """None."""
+        return None
+
+    def put(self, step: Step, value: Value) -> None:
+        """Nothing."""
+
+
+def execute(plan: Plan, read: Read, memory: Memory | None = None) -> Value:
+    """Do what a plan says.
+
+    Parameters
+    ----------
+    plan : Plan
+        Steps in order.
+    read : callable
+        Gives the raster of a source node on a grid.
+    memory : Memory, optional
+        Asked before a step that is worth keeping; what only such a step needed is not computed.
+
+    Returns
+    -------
+    Raster or Table
+        The result of the last step, on the plan's grid.
+    """
+    memory = memory or NoMemory()
+    results, todo = _recall(plan, memory)
+    uses = Counter(edge for step in todo for edge in set(_places(step)))
+    for step in todo:
+        value = _run(step, results, read)
+        results[step.place] = value
+        if step.keep:
+            memory.put(step, value)
+        for place in set(_places(step)):
+            uses[place] -= 1
+            if not uses[place]:
+                del results[place]
+    return results[plan.steps[-1].place]
+
+
+def _recall(plan: Plan, memory: Memory) -> tuple[dict[Place, Value], list[Step]]:
+    """What memory has, and the steps that are still needed, in order."""
+    results: dict[Place, Value] = {}
+    todo: list[Step] = []
+    needed = {plan.steps[-1].place}
+    for step in reversed(plan.steps):
+        if step.place not in needed:
+            continue
+        kept = memory.get(step) if step.keep else None
+        if kept is None:
+            todo.append(step)
+            needed.update(_places(step))
+        else:
+            results[step.place] = kept
+    return results, todo[::-1]
+
+
+def _places(step: Step) -> tuple[Place, ...]:
+    return tuple(edge for edge in step.needs if isinstance(edge, tuple))
+
+
+def _run(step: Step, results: dict[Place, Value], read: Read) -> Value:
+    found = step.operator
+    if found.mode is Mode.SOURCE:
+        return read(step.node, step.grid, step.bands)
+    if step.is_cut:
+        return _fit(results[_places(step)[0]], step.grid, step.bands)
+    inputs = _inputs(step, results)
+    options = {name: value for name, value in options_of(step.node).items() if name not in _REGION}
+    value = _call(found, inputs, options, step)
+    if isinstance(value, Table):
+        return value
+    kept = tuple(band for band in step.bands if band in value.bands) if value.kind is not Kind.COLOUR else value.bands
+    value = value.cut(step.grid).select(kept)
+    # A view would keep the padded array alive in the cache.
+    return replace(value, array=np.ascontiguousarray(value.array)) if step.keep else value
+
+
+_REGION = ("region", "zoom")
+
+
+def _inputs(step: Step, results: dict[Place, Value]) -> list[Any]:
+    bands = iter(step.input_bands)
+    return [
+        _fit(results[edge], step.input_grid, next(bands)) if isinstance(edge, tuple) else edge for edge in step.needs
+    ]
+
+
+def _fit(value: Value, grid: Grid, bands: Names) -> Value:
+    """A result on the grid that its user works on: cut, or sampled where the lattice is another one."""
+    if isinstance(value, Table):
+        return value
+    if value.kind is not Kind.COLOUR:
+        value = value.select(bands)
+    if value.grid.contains(grid):
+        return value.cut(grid)
+    return replace(value, array=warp.resample(value.array, value.grid, grid, "nearest"), grid=grid)
+
+
+def _call(found: Operator, inputs: list[Any], options: dict[str, Any], step: Step) -> Value:
+    if not is_lifted(step.node):
+        result: Value = found.function(*inputs, **options)
+        return result
+    dates = next(item.dates for item in inputs if isinstance(item, Raster) and item.kind is Kind.SERIES)
+    each = [found.function(*[_at_date(item, index) for item in inputs], **options).array for index in range(len(dates))]
+    shape = (0, len(step.bands), *step.input_grid.shape)
+    array = np.stack(each) if each else np.empty(shape, dtype=np.float32)
+    return Raster(array, step.input_grid, Kind.SERIES, step.bands, dates)
+
+
+def _at_date(item: Any, index: int) -> Any:
+    if isinstance(item, Raster) and item.kind is Kind.SERIES:
+        return replace(item, array=item.array[index], kind=Kind.BANDS, dates=())
+    return item

@@ -1,0 +1,267 @@
+"""A handle on a node: what a notebook holds.
+
+Every operator of the registry is a method here; the methods are made from the operators' own
+signatures, and ``image.pyi``, which editors read, is generated from the same (a test keeps it true).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from html import escape
+from typing import Any
+
+from jeoview import chain
+from jeoview.errors import ParameterError
+from jeoview.graph import Node, Parameter, parameters
+from jeoview.operator import REGISTRY, Mode, Operator, Schema, describe, find, make
+from jeoview.projection import Bounds
+from jeoview.raster import Kind
+
+Operand = Any  # an Image, a number or a slider parameter
+
+
+class Image:
+    """An image that is described and not yet computed.
+
+    Parameters
+    ----------
+    node : Node
+        The result of the chain; made by a collection, `jeoview.open` or an operator.
+    """
+
+    __slots__ = ("node",)
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    @classmethod
+    def from_chain(cls, text: str) -> Image:
+        """The image of a chain text, as `chain` gave it or as a file's metadata holds it.
+
+        Raises
+        ------
+        ChainError
+            If the text was altered or is not a chain.
+        """
+        return cls(chain.decode(text))
+
+    @property
+    def chain(self) -> str:
+        """The chain as canonical JSON text."""
+        return chain.encode(self.node)
+
+    @property
+    def key(self) -> str:
+        """Hash of the whole chain: equal work has equal keys everywhere."""
+        return self.node.key
+
+    @property
+    def schema(self) -> Schema:
+        """Kind, bands, unit and extent, known without reading a pixel."""
+        return describe(self.node)
+
+    @property
+    def kind(self) -> Kind:
+        """Bands, series, table or colour."""
+        return self.schema.kind
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Band names."""
+        return self.schema.bands
+
+    @property
+    def unit(self) -> str:
+        """Unit of the values, empty where they have none."""
+        return self.schema.unit
+
+    @property
+    def bbox(self) -> Bounds | None:
+        """(west, south, east, north) in degrees, where it is known."""
+        return self.schema.bbox
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """The slider parameters of the chain by name."""
+        return parameters(self.node)
+
+    def __getitem__(self, bands: str | list[str] | tuple[str, ...]) -> Image:
+        """Choose bands by name or common name."""
+        names = (bands,) if isinstance(bands, str) else tuple(bands)
+        return apply("select", (self,), {"bands": names})
+
+    def __repr__(self) -> str:
+        unit = f" {self.unit}" if self.unit else ""
+        return f"<jeoview.Image {self.kind.value} {list(self.bands)}{unit} {self.node.operator} {self.key[:12]}>"
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "kind": self.kind.value,
+            "bands": ", ".join(self.bands),
+            "unit": self.unit or "none",
+            "last step": self.node.operator,
+            "parameters": ", ".join(self.parameters) or "none",
+            "key": self.key[:16] + "…",
+        }
+        cells = "".join(f"<tr><th>{name}</th><td>{escape(value)}</td></tr>" for name, value in rows.items())
+        return f"<table><caption>jeoview.Image, not computed yet</caption>{cells}</table>"
+
+    def __bool__(self) -> bool:
+        """Refused: an image has no one truth value.
+
+        Raises
+        ------
+        ParameterError
+            Always; it says to use ``& | ~``.
+        """
+        raise ParameterError(
+            "an image is not true or false; join conditions with & | ~ (in brackets) and choose with .where()"
+        )
+
+    def __iter__(self) -> Any:
+        raise ParameterError("an image cannot be iterated; its band names are image.bands")
+
+    def __hash__(self) -> int:
+        return hash(self.node)
+
+
+def node_of(value: Any) -> Any:
+    """The node of an image or of what gives one by ``.image()``; anything else as it is."""
+    if isinstance(value, Image):
+        return value.node
+    if hasattr(value, "image") and callable(value.image):
+        return node_of(value.image())
+    return value
+
+
+def apply(name: str, images: Iterable[Any], values: Mapping[str, Any]) -> Image:
+    """Apply an operator by name.
+
+    Parameters
+    ----------
+    images : iterable
+        Images, collections, numbers or slider parameters, in the operator's order.
+    values : mapping
+        Its parameters.
+
+    Raises
+    ------
+    ParameterError, BandError
+        If something does not fit.
+    """
+    return Image(make(name, tuple(node_of(image) for image in images), values))
+
+
+def _signature(found: Operator) -> inspect.Signature:
+    """``self``, the other images, then the parameters, which may be given by position as well."""
+    positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    shown = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)]
+    for item in found.inputs[1:]:
+        default = None if item.optional else inspect.Parameter.empty
+        shown.append(inspect.Parameter(item.name, positional, default=default, annotation="Operand"))
+    if found.inputs[0].variadic:
+        shown.append(inspect.Parameter(found.inputs[0].name, inspect.Parameter.VAR_POSITIONAL, annotation="Operand"))
+    kind = inspect.Parameter.KEYWORD_ONLY if found.inputs[0].variadic else positional
+    for name, item in found.model.model_fields.items():
+        default = inspect.Parameter.empty if item.is_required() else item.default
+        shown.append(inspect.Parameter(name, kind, default=default, annotation=item.annotation))
+    return inspect.Signature(shown, return_annotation="Image")
+
+
+def bound(name: str, signature: inspect.Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments by name.
+
+    Raises
+    ------
+    ParameterError
+        If they do not fit the signature; the message shows it.
+    """
+    try:
+        return signature.bind(*args, **kwargs).arguments
+    except TypeError as error:
+        shown = ", ".join(item for item in signature.parameters if item != "self")
+        raise ParameterError(f"{name}: {error}; it takes ({shown})") from None
+
+
+def _method(found: Operator) -> Callable[..., Image]:
+    signature = _signature(found)
+
+    def method(*args: Any, **kwargs: Any) -> Image:
+        given = bound(found.name, signature, args, kwargs)
+        images = [given.pop("self")]
+        for item in found.inputs:
+            images.extend(
+                given.pop(item.name, ()) if item.variadic else [given.pop(item.name)] if item.name in given else []
+            )
+        return apply(found.name, images, given)
+
+    method.__name__ = found.name
+    method.__qualname__ = f"Image.{found.name}"
+    method.__doc__ = inspect.getdoc(found.function)
+    method.__signature__ = signature  # type: ignore[attr-defined]
+    return method
+
+
+_KEYWORDS = {"and", "or", "not"}
+_OPERATORS = {
+    "__add__": "add",
+    "__sub__": "subtract",
+    "__mul__": "multiply",
+    "__truediv__": "divide",
+    "__pow__": "power",
+    "__lt__": "lt",
+    "__le__": "lte",
+    "__gt__": "gt",
+    "__ge__": "gte",
+    "__eq__": "eq",
+    "__ne__": "neq",
+    "__and__": "and",
+    "__or__": "or",
+}
+_REFLECTED = {
+    "__radd__": "add",
+    "__rsub__": "subtract",
+    "__rmul__": "multiply",
+    "__rtruediv__": "divide",
+    "__rpow__": "power",
+}
+
+
+def methods() -> dict[str, Operator]:
+    """The operators that are methods of an image, by name."""
+    return {
+        name: found
+        for name, found in sorted(REGISTRY.items())
+        if found.mode is not Mode.SOURCE and name not in _KEYWORDS
+    }
+
+
+def attach_operators(cls: type) -> None:
+    """Give a class every operator as a method, and Python's own operators.
+
+    Parameters
+    ----------
+    cls : type
+        `Image`, or a class with a method ``image()`` such as a collection.
+    """
+    for name, found in methods().items():
+        setattr(cls, name, _method(found))
+    for special, name in _OPERATORS.items():
+        setattr(cls, special, _binary(name, reflected=False))
+    for special, name in _REFLECTED.items():
+        setattr(cls, special, _binary(name, reflected=True))
+    cls.__neg__ = lambda self: apply("subtract", (0.0, self), {})  # type: ignore[attr-defined]
+    cls.__invert__ = lambda self: apply("not", (self,), {})  # type: ignore[attr-defined]
+    cls.__abs__ = lambda self: apply("absolute", (self,), {})  # type: ignore[attr-defined]
+
+
+def _binary(name: str, *, reflected: bool) -> Callable[[Any, Operand], Image]:
+    def method(self: Any, other: Operand) -> Image:
+        return apply(name, (other, self) if reflected else (self, other), {})
+
+    method.__doc__ = find(name).summary
+    return method
+
+
+attach_operators(Image)

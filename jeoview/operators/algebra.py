@@ -1,0 +1,240 @@
+"""Arithmetic, comparison, logic and choice, pixel by pixel.
+
+True is 1 and false is 0. NaN in any input is NaN in the result unless the help text says otherwise.
+An input with one band serves every band of the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from jeoview.errors import ParameterError
+from jeoview.operator import BandsInput, Mode, Names, Options, Schema, constant_unit, operator, same_bands
+from jeoview.raster import Array, Raster
+
+NO_UNIT = constant_unit("")
+
+
+def joint_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    """The bands of the inputs, which have equally many, or one that serves all.
+
+    Raises
+    ------
+    ParameterError
+        If the numbers of bands do not fit together.
+    """
+    counts = {len(schema.bands) for schema in inputs} - {1}
+    if len(counts) > 1:
+        shown = " and ".join(str(list(schema.bands)) for schema in inputs)
+        raise ParameterError(f"the images have {shown}: expected equally many bands, or one; choose with image['name']")
+    return same_bands(options, inputs)
+
+
+def _values(operand: Raster | float) -> Array | np.float32:
+    return operand.array if isinstance(operand, Raster) else np.float32(operand)
+
+
+def _first(*operands: Raster | float) -> Raster:
+    images = [operand for operand in operands if isinstance(operand, Raster)]
+    return next((image for image in images if len(image.bands) > 1), images[0])
+
+
+def _apply(function: Callable[..., Array], *operands: Raster | float) -> Raster:
+    with np.errstate(all="ignore"):
+        array = function(*[_values(operand) for operand in operands])
+    # A division by zero has no value; infinity would poison every statistic after it.
+    if array.dtype == np.float32:
+        array[np.isinf(array)] = np.nan
+    return replace(_first(*operands), array=array)
+
+
+def _truth(function: Callable[..., Array], *operands: Raster | float) -> Raster:
+    values = [_values(operand) for operand in operands]
+    array = function(*values).astype(np.float32)
+    for value in values:
+        array[np.broadcast_to(np.isnan(value), array.shape)] = np.nan
+    return replace(_first(*operands), array=array)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands)
+def add(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
+    """X + y."""
+    return _apply(np.add, x, y)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands)
+def subtract(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
+    """X - y."""
+    return _apply(np.subtract, x, y)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands)
+def multiply(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
+    """X * y."""
+    return _apply(np.multiply, x, y)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands)
+def divide(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
+    """X / y; NaN where y is 0."""
+    return _apply(np.divide, x, y)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands, unit=NO_UNIT)
+def power(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
+    """X to the power of y; NaN where that is no real number."""
+    return _apply(np.power, x, y)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
+def lt(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
+    """X < y."""
+    return _truth(np.less, x, y)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
+def lte(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
+    """X <= y."""
+    return _truth(np.less_equal, x, y)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
+def gt(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
+    """X > y."""
+    return _truth(np.greater, x, y)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
+def gte(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
+    """X >= y."""
+    return _truth(np.greater_equal, x, y)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
+def eq(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
+    """X = y."""
+    return _truth(np.equal, x, y)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
+def neq(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
+    """X is not y."""
+    return _truth(np.not_equal, x, y)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
+def and_(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
+    """Both are true (not 0)."""
+    return _truth(np.logical_and, x, y)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
+def or_(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
+    """At least one is true (not 0)."""
+    return _truth(np.logical_or, x, y)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT)
+def not_(x: BandsInput) -> BandsInput:
+    """1 where x is 0, else 0."""
+    return _truth(np.logical_not, x)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT)
+def between(x: BandsInput, *, low: float, high: float) -> BandsInput:
+    """Low <= x <= high."""
+    return _truth(lambda values: (values >= np.float32(low)) & (values <= np.float32(high)), x)
+
+
+@operator(mode=Mode.PIXEL, nodata="any")
+def absolute(x: BandsInput) -> BandsInput:
+    """Absolute value."""
+    return _apply(np.abs, x)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT)
+def sqrt(x: BandsInput) -> BandsInput:
+    """Square root; NaN below 0."""
+    return _apply(np.sqrt, x)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT)
+def exp(x: BandsInput) -> BandsInput:
+    """E to the power of x."""
+    return _apply(np.exp, x)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT)
+def ln(x: BandsInput) -> BandsInput:
+    """Natural logarithm; NaN at 0 and below."""
+    return _apply(np.log, x)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT)
+def log10(x: BandsInput) -> BandsInput:
+    """Decimal logarithm; NaN at 0 and below."""
+    return _apply(np.log10, x)
+
+
+@operator(mode=Mode.PIXEL, nodata="any")
+def clip(x: BandsInput, *, min: float, max: float) -> BandsInput:  # noqa: A002 - openEO's names
+    """Values below min become min, above max become max (openEO's clip; see mask_polygon for areas).
+
+    Raises
+    ------
+    ParameterError
+        If min is above max.
+    """
+    if min > max:
+        raise ParameterError(f"clip: min {min} is above max {max}")
+    return _apply(lambda values: np.clip(values, np.float32(min), np.float32(max)), x)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT)
+def linear_scale_range(
+    x: BandsInput,
+    *,
+    input_min: float,
+    input_max: float,
+    output_min: float = 0.0,
+    output_max: float = 1.0,
+) -> BandsInput:
+    """Map input_min..input_max to output_min..output_max; values outside are set to the nearer end (as openEO).
+
+    Raises
+    ------
+    ParameterError
+        If input_min is not below input_max.
+    """
+    if input_min >= input_max:
+        raise ParameterError(f"linear_scale_range: input_min {input_min} is not below input_max {input_max}")
+    low, high = np.float32(input_min), np.float32(input_max)
+    factor = np.float32((output_max - output_min) / (input_max - input_min))
+    return _apply(lambda values: (np.clip(values, low, high) - low) * factor + np.float32(output_min), x)
+
+
+@operator(mode=Mode.PIXEL, nodata="own", bands=joint_bands, unit=lambda _, inputs: inputs[-1].unit)
+def where(condition: BandsInput, x: BandsInput | float, y: BandsInput | float) -> BandsInput:
+    """X where the condition is true (not 0), y where it is 0, NaN where the condition is NaN."""
+    chosen = np.where(condition.array != 0, _values(x), _values(y)).astype(np.float32)
+    chosen[np.broadcast_to(np.isnan(condition.array), chosen.shape)] = np.nan
+    return replace(_first(condition, x, y), array=chosen)
+
+
+@operator(mode=Mode.PIXEL, nodata="own", bands=joint_bands)
+def mask(x: BandsInput, condition: BandsInput) -> BandsInput:
+    """Keep x where the condition is true (not 0); NaN where it is 0 or NaN.
+
+    As Earth Engine's updateMask: the condition says what stays.
+    """
+    kept = (condition.array != 0) & ~np.isnan(condition.array)
+    return replace(_first(x, condition), array=np.where(kept, x.array, np.float32(np.nan)))
+
+
+@operator(mode=Mode.PIXEL, nodata="own")
+def unmask(x: BandsInput, *, value: float = 0.0) -> BandsInput:
+    """Put a value where there is no data."""
+    return replace(x, array=np.where(np.isnan(x.array), np.float32(value), x.array))

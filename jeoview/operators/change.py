@@ -1,0 +1,38 @@
+"""Change maps: what differs between before and after."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from jeoview.operator import BandsInput, Length, Mode, constant_unit, operator
+from jeoview.operators.algebra import joint_bands
+from jeoview.operators.focal import box_mean, widest
+
+
+@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands)
+def difference(before: BandsInput, after: BandsInput) -> BandsInput:
+    """After - before: positive where the value grew."""
+    return replace(after, array=after.array - before.array)
+
+
+@operator(mode=Mode.NEIGHBOURHOOD, nodata="centre", bands=joint_bands, radius=widest, unit=constant_unit("dB"))
+def log_ratio(before: BandsInput, after: BandsInput, *, radius: Length = 0) -> BandsInput:
+    """10 log10(after / before) of box-averaged intensity, in dB: positive where backscatter grew.
+
+    Parameters
+    ----------
+    radius : int or metres(length)
+        Half the averaging window; 0 compares single pixels. Use two dates of one orbit and one polarisation.
+
+    Returns
+    -------
+    bands
+        NaN where either mean is not positive.
+    """
+    first, second = box_mean(before, radius), box_mean(after, radius)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        array = 10.0 * np.log10(second / first)
+    array[~(first > 0) | ~(second > 0)] = np.nan
+    return replace(after, array=array.astype(np.float32))

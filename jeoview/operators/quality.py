@@ -1,0 +1,117 @@
+"""The product's own quality band, and areas."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from jeoview.errors import ParameterError
+from jeoview.graph import canonical
+from jeoview.grid import Grid
+from jeoview.operator import BandName, BandsInput, Mode, Names, Options, Schema, operator
+from jeoview.projection import WGS84, transform
+
+Scheme = Literal["sentinel2-scl", "landsat-c2-qa", "landsat-c1-bqa"]
+SCL_CLOUD = (3.0, 8.0, 9.0, 10.0)
+SCL_SNOW = 11.0
+
+
+def _with_quality(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> tuple[Names, ...]:
+    return (tuple(dict.fromkeys((*wanted, options["band"]))),)
+
+
+@operator(mode=Mode.PIXEL, nodata="own", demand=_with_quality)
+def mask_clouds(image: BandsInput, *, band: BandName, scheme: Scheme, snow: bool = False) -> BandsInput:
+    """NaN where the product's quality band says cloud, cloud shadow or cirrus, or says nothing.
+
+    Parameters
+    ----------
+    band : str
+        The quality band.
+    scheme : {"sentinel2-scl", "landsat-c2-qa", "landsat-c1-bqa"}
+        How it is read. SCL: classes 3 (shadow), 8, 9 (cloud), 10 (cirrus). Landsat Collection 2 QA_PIXEL:
+        bits 1 to 4 (dilated cloud, cirrus, cloud, shadow). Collection 1 BQA: bit 4 (cloud).
+    snow : bool
+        Mask snow as well (SCL class 11, QA_PIXEL bit 5, BQA bits 9-10 both set).
+    """
+    quality = image.array[image.bands.index(band)]
+    hidden = np.isnan(quality) | _hidden(quality, scheme, snow)
+    return replace(image, array=np.where(hidden, np.float32(np.nan), image.array))
+
+
+def _hidden(quality: NDArray[np.float32], scheme: Scheme, snow: bool) -> NDArray[np.bool_]:
+    if scheme == "sentinel2-scl":
+        return np.asarray(np.isin(quality, (*SCL_CLOUD, SCL_SNOW) if snow else SCL_CLOUD))
+    bits = np.nan_to_num(quality).astype(np.uint32)
+    if scheme == "landsat-c2-qa":
+        return np.asarray((bits & (0b11110 | (0b100000 if snow else 0))) != 0)
+    both = 0b11 << 9
+    return ((bits & 0b10000) != 0) | (((bits & both) == both) if snow else False)
+
+
+@operator(mode=Mode.PIXEL, nodata="own")
+def mask_polygon(image: BandsInput, *, polygon: dict[str, Any], inside: bool = True) -> BandsInput:
+    """Keep the pixels whose centre lies in an area; NaN elsewhere.
+
+    Parameters
+    ----------
+    polygon : dict
+        GeoJSON Polygon, MultiPolygon, Feature or FeatureCollection in degrees of EPSG:4326.
+    inside : bool
+        False keeps what lies outside.
+
+    Raises
+    ------
+    ParameterError
+        If the GeoJSON is not an area.
+    """
+    within = _within(canonical(polygon), image.grid)
+    return replace(image, array=np.where(within == inside, image.array, np.float32(np.nan)))
+
+
+def area_of(polygon: dict[str, Any]) -> shapely.Geometry:
+    """The geometry of a GeoJSON area in degrees.
+
+    Raises
+    ------
+    ParameterError
+        If it is not a valid Polygon or MultiPolygon.
+    """
+    return _parse_area(canonical(polygon))
+
+
+@lru_cache(maxsize=64)
+def _parse_area(text: str) -> shapely.Geometry:
+    try:
+        area = shapely.union_all(shapely.get_parts(shapely.from_geojson(text)))
+    except (shapely.errors.GEOSException, TypeError):
+        raise ParameterError("the polygon is not GeoJSON; expected a Polygon or MultiPolygon in degrees") from None
+    if area.is_empty or area.geom_type not in ("Polygon", "MultiPolygon", "GeometryCollection") or not area.is_valid:
+        raise ParameterError(f"the polygon is a {area.geom_type}; expected a valid Polygon or MultiPolygon in degrees")
+    return area
+
+
+@lru_cache(maxsize=64)
+def _projected(text: str, crs: str) -> shapely.Geometry:
+    """The area in a map's system; edges are straight in degrees, so long ones are cut before they bend."""
+    area = shapely.segmentize(_parse_area(text), 0.05)
+    projected = shapely.transform(area, lambda xy: np.column_stack(transform(WGS84, crs, xy[:, 0], xy[:, 1])))
+    shapely.prepare(projected)
+    return projected
+
+
+@lru_cache(maxsize=256)
+def _within(text: str, grid: Grid) -> NDArray[np.bool_]:
+    area = _projected(text, grid.crs)
+    west, south, east, north = shapely.bounds(area)
+    rows, cols = (grid.y >= south) & (grid.y <= north), (grid.x >= west) & (grid.x <= east)
+    within = np.zeros(grid.shape, dtype=np.bool_)
+    if rows.any() and cols.any():
+        x, y = np.meshgrid(grid.x[cols], grid.y[rows])
+        within[np.ix_(rows, cols)] = shapely.contains_xy(area, x, y)
+    return within

@@ -1,0 +1,111 @@
+"""Reducers over time: many dates to one image, pixel by pixel; nodata is left out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from jeoview.kernels import reduce
+from jeoview.operator import BandsInput, Mode, SeriesInput, constant_unit, operator
+from jeoview.raster import Array, Kind, Raster
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+def _reduced(series: Raster, array: Array) -> Raster:
+    return replace(series, array=array, kind=Kind.BANDS, dates=())
+
+
+@operator(mode=Mode.PIXEL, nodata="skip")
+def median(series: SeriesInput) -> BandsInput:
+    """Median over time, linear between the two middle values; NaN where no date is valid."""
+    return _reduced(series, reduce.quantile(series.array, 0.5))
+
+
+@operator(mode=Mode.PIXEL, nodata="skip")
+def quantile(series: SeriesInput, *, q: Fraction = 0.5) -> BandsInput:
+    """Quantile over time, linear between ranks.
+
+    Parameters
+    ----------
+    q : float
+        From 0 (minimum) to 1 (maximum).
+    """
+    return _reduced(series, reduce.quantile(series.array, q))
+
+
+@operator(mode=Mode.PIXEL, nodata="skip")
+def mean(series: SeriesInput) -> BandsInput:
+    """Mean over time; NaN where no date is valid."""
+    return _reduced(series, reduce.moments(series.array)[0])
+
+
+@operator(mode=Mode.PIXEL, nodata="skip")
+def std(series: SeriesInput) -> BandsInput:
+    """Population standard deviation over time (divided by the number of valid dates, as numpy and Earth Engine)."""
+    return _reduced(series, reduce.moments(series.array)[1])
+
+
+@operator(mode=Mode.PIXEL, nodata="skip", unit=constant_unit("dates"))
+def count(series: SeriesInput) -> BandsInput:
+    """Number of valid dates, 0 where there is none; to be shown beside a composite."""
+    return _reduced(series, reduce.moments(series.array)[2])
+
+
+@operator(mode=Mode.PIXEL, nodata="skip")
+def min_(series: SeriesInput) -> BandsInput:
+    """Smallest value over time; NaN where no date is valid."""
+    return _reduced(series, reduce.extremes(series.array)[0])
+
+
+@operator(mode=Mode.PIXEL, nodata="skip")
+def max_(series: SeriesInput) -> BandsInput:
+    """Largest value over time; NaN where no date is valid."""
+    return _reduced(series, reduce.extremes(series.array)[1])
+
+
+@operator(mode=Mode.PIXEL, nodata="skip")
+def first(series: SeriesInput) -> BandsInput:
+    """First valid value of each band in the order of the collection."""
+    return _reduced(series, _first_valid(series.array))
+
+
+@operator(mode=Mode.PIXEL, nodata="skip")
+def last(series: SeriesInput) -> BandsInput:
+    """Last valid value of each band in the order of the collection."""
+    return _reduced(series, _first_valid(series.array[::-1]))
+
+
+@operator(mode=Mode.PIXEL, nodata="skip")
+def mosaic(series: SeriesInput) -> BandsInput:
+    """First valid pixel in the order of the collection; sort it to choose the priority.
+
+    All wanted bands of a pixel come from one scene where that scene has them all.
+    """
+    stack = series.array
+    if not len(stack):
+        return _reduced(series, np.full(stack.shape[1:], np.nan, dtype=np.float32))
+    out = stack[0].copy()
+    for layer in stack[1:]:
+        missing = np.isnan(out).any(axis=0)
+        if not missing.any():
+            break
+        whole = missing & ~np.isnan(layer).any(axis=0)
+        out[:, whole] = layer[:, whole]
+    hole = np.isnan(out)
+    if hole.any():
+        out[hole] = _first_valid(stack)[hole]
+    return _reduced(series, out)
+
+
+def _first_valid(stack: Array) -> Array:
+    out = np.full(stack.shape[1:], np.nan, dtype=stack.dtype)
+    for layer in stack:
+        hole = np.isnan(out)
+        if not hole.any():
+            break
+        out[hole] = layer[hole]
+    return out
