@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 
@@ -23,14 +22,12 @@ def file_etag(path: Path) -> str:
     OSError
         If there is no such file.
     """
-    status = os.stat(path)
-    if not os.path.isdir(path):
+    status = path.stat()
+    if not path.is_dir():
         return stat_etag(status.st_size, status.st_mtime_ns)
     digest = hashlib.sha256()
-    for folder, folders, names in os.walk(path):
-        folders.sort()
-        for name in sorted(names):
-            inner = os.path.join(folder, name)
-            status = os.stat(inner)
-            digest.update(f"{os.path.relpath(inner, path)}\0{status.st_size}-{status.st_mtime_ns}\n".encode())
+    for inner in sorted(path.rglob("*")):
+        if inner.is_file():
+            status = inner.stat()
+            digest.update(f"{inner.relative_to(path)}\0{status.st_size}-{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
