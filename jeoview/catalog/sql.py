@@ -60,12 +60,12 @@ def _instant(node: Mapping[str, Any]) -> int:
 
 
 def _operation(op: str, args: object, depth: int) -> Sql:
-    if not isinstance(args, Sequence) or op not in _OPERATIONS:
+    if op not in _OPERATIONS:
         raise ParameterError(f"a filter cannot use {op!r}; it knows {', '.join(sorted(_OPERATIONS))}")
-    try:
-        return _OPERATIONS[op](op, args, depth)
-    except (IndexError, KeyError, TypeError) as error:
-        raise ParameterError(f"the arguments of {op!r} in the filter are wrong: {args!r}") from error
+    function, least, most = _OPERATIONS[op]
+    if not isinstance(args, (list, tuple)) or not least <= len(args) <= most:
+        raise ParameterError(f"the arguments of {op!r} in the filter are wrong: {args!r}")
+    return function(op, args, depth)
 
 
 def _join(op: str, args: Sequence[Any], depth: int) -> Sql:
@@ -97,16 +97,18 @@ def _as_time(node: Any, depth: int) -> Sql:
 
 
 def _compare(op: str, args: Sequence[Any], depth: int) -> Sql:
-    (left, a), (right, b) = _operands(args[:2], depth) if len(args) == 2 else args[2]
+    (left, a), (right, b) = _operands(args, depth)
     return f"({left} {COMPARISONS[op]} {right})", a + b
 
 
 def _between(_: str, args: Sequence[Any], depth: int) -> Sql:
-    (value, a), (low, b), (high, c) = _operands([args[0], args[1], args[2]], depth)
+    (value, a), (low, b), (high, c) = _operands(args, depth)
     return f"({value} BETWEEN {low} AND {high})", a + b + c
 
 
 def _in(_: str, args: Sequence[Any], depth: int) -> Sql:
+    if not isinstance(args[1], (list, tuple)):
+        raise ParameterError(f"'in' in a filter needs a list of values, not {args[1]!r}")
     (value, a), *options = _operands([args[0], *args[1]], depth)
     return f"({value} IN ({', '.join(text for text, _ in options)}))", a + [v for _, values in options for v in values]
 
@@ -130,8 +132,8 @@ def _function(op: str, args: Sequence[Any], depth: int) -> Sql:
 
 
 def _intersects(_: str, args: Sequence[Any], __: int) -> Sql:
-    geometry = next((arg for arg in args if "property" not in arg), None)
-    if geometry is None or {"property": "geometry"} not in args:
+    geometry = next((arg for arg in args if arg != {"property": "geometry"}), None)
+    if not isinstance(geometry, Mapping) or {"property": "geometry"} not in args:
         raise ParameterError("s_intersects compares the property 'geometry' with one GeoJSON geometry")
     return meets(area_of(geometry))
 
@@ -165,17 +167,20 @@ def area_of(geometry: Mapping[str, Any]) -> shapely.Geometry:
     return area
 
 
-_OPERATIONS: dict[str, Callable[[str, Sequence[Any], int], Sql]] = {
-    "and": _join,
-    "or": _join,
-    "not": _not,
-    "between": _between,
-    "in": _in,
-    "isNull": _is_null,
-    "s_intersects": _intersects,
-    **dict.fromkeys(COMPARISONS, _compare),
-    **dict.fromkeys(ARITHMETIC, _arithmetic),
-    **dict.fromkeys(("like", "casei", "accenti"), _function),
+# operation: what translates it, and its least and largest number of arguments
+_OPERATIONS: dict[str, tuple[Callable[[str, Sequence[Any], int], Sql], int, int]] = {
+    "and": (_join, 1, 1000),
+    "or": (_join, 1, 1000),
+    "not": (_not, 1, 1),
+    "between": (_between, 3, 3),
+    "in": (_in, 2, 2),
+    "isNull": (_is_null, 1, 1),
+    "s_intersects": (_intersects, 2, 2),
+    **dict.fromkeys(COMPARISONS, (_compare, 2, 2)),
+    **dict.fromkeys(ARITHMETIC, (_arithmetic, 2, 2)),
+    "like": (_function, 2, 2),
+    "casei": (_function, 1, 1),
+    "accenti": (_function, 1, 1),
 }
 
 
