@@ -16,6 +16,7 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from jeoview.errors import ParameterError, RefusedError, SourceError
@@ -122,13 +123,10 @@ class GdalRaster:
         window = Window(left, top, width, height)
         block = np.zeros((shape.block_height, shape.block_width), self.dtype)
         with _translated(), _lock_of(self.driver), self.handles.borrow(self._key(level), self._opener(level)) as handle:
-            block[:height, :width] = handle.read(band + 1, window=window, out_dtype=self._read_dtype())
+            block[:height, :width] = handle.read(band + 1, window=window, out_dtype=self.dtype.name)
             if self.masked:
                 block[:height, :width][handle.read_masks(band + 1, window=window) == 0] = np.nan
         return block
-
-    def _read_dtype(self) -> str:
-        return self.dtype.name
 
     def _key(self, level: int) -> tuple[str, str, int]:
         return self.name, self.version.etag, level
@@ -155,7 +153,8 @@ def _open(name: str, drivers: tuple[str, ...], overview: int | None = None) -> A
     # Filters of warnings belong to the process, hence the lock.
     with _opening, warnings.catch_warnings(), rasterio.Env(**ENVIRONMENT):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return rasterio.open(name, driver=list(drivers), sharing=False, **options)
+        # Unlike rasterio.open, this takes a list of drivers.
+        return DatasetReader(name, driver=list(drivers), sharing=False, **options)
 
 
 def dataset_name(path: Path, subdataset: str | None) -> str:
@@ -209,42 +208,26 @@ def open_gdal(
         handle = _open(name, drivers)
     except RasterioError as error:
         raise SourceError("the file is corrupt, truncated or of no known raster format") from error
-    with _translated(), handle:
-        overviews = [_overview_shape(handle, factor) for factor in handle.overviews(1)]
-        source = _describe(handle, version, name, drivers, handles)
-    levels = [source.levels[0]]
-    for i, _ in enumerate(overviews):
-        with _translated(), _open(name, drivers, i) as level:
-            levels.append(_level(level))
-    return GdalRaster(**{**_fields(source), "levels": tuple(levels)})
+    with _translated(), handle, _lock_of(handle.driver):
+        masked = MaskFlags.per_dataset in handle.mask_flag_enums[0]
+        return GdalRaster(
+            version=version,
+            placement=_placement(handle),
+            levels=(_level(handle), *_overviews(name, drivers, len(handle.overviews(1)))),
+            bands=handle.count,
+            dtype=_dtype(handle, masked),
+            name=name,
+            driver=handle.driver,
+            masked=masked,
+            drivers=drivers,
+            handles=handles,
+        )
 
 
-def _overview_shape(handle: Any, factor: int) -> tuple[int, int]:
-    return -(-handle.height // factor), -(-handle.width // factor)
-
-
-def _fields(source: GdalRaster) -> dict[str, Any]:
-    return {name: getattr(source, name) for name in source.__dataclass_fields__}
-
-
-def _describe(
-    handle: Any, version: access.Version, name: str, drivers: tuple[str, ...], handles: Handles
-) -> GdalRaster:
-    masked = MaskFlags.per_dataset in handle.mask_flag_enums[0]
-    dtype = _dtype(handle, masked)
-    placement = _placement(handle)
-    return GdalRaster(
-        version=version,
-        placement=placement,
-        levels=(_level(handle),),
-        bands=handle.count,
-        dtype=dtype,
-        name=name,
-        driver=handle.driver,
-        masked=masked,
-        drivers=drivers,
-        handles=handles,
-    )
+def _overviews(name: str, drivers: tuple[str, ...], count: int) -> Iterator[Level]:
+    for i in range(count):
+        with _open(name, drivers, i) as handle:
+            yield _level(handle)
 
 
 def _dtype(handle: Any, masked: bool) -> np.dtype[Any]:
