@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from jeoview import warp
+from jeoview.errors import ParameterError
 from jeoview.graph import Node
 from jeoview.grid import Grid
 from jeoview.operator import Mode, Names, Operator, is_lifted, options_of
@@ -138,11 +139,18 @@ def _call(found: Operator, inputs: list[Any], options: dict[str, Any], step: Ste
     if not is_lifted(step.node):
         result: Value = found.function(*inputs, **options)
         return result
-    dates = next(item.dates for item in inputs if isinstance(item, Raster) and item.kind is Kind.SERIES)
+    dates = _joint_dates(found, inputs)
     each = [found.function(*[_at_date(item, index) for item in inputs], **options).array for index in range(len(dates))]
     shape = (0, len(step.bands), *step.input_grid.shape)
     array = np.stack(each) if each else np.empty(shape, dtype=np.float32)
     return Raster(array, step.input_grid, Kind.SERIES, step.bands, dates)
+
+
+def _joint_dates(found: Operator, inputs: list[Any]) -> tuple[str, ...]:
+    dates = {item.dates for item in inputs if isinstance(item, Raster) and item.kind is Kind.SERIES}
+    if len(dates) > 1:
+        raise ParameterError(f"{found.name}: the series have different dates; use one collection, or reduce them first")
+    return dates.pop()
 
 
 def _at_date(item: Any, index: int) -> Any:

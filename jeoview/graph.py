@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -219,12 +220,12 @@ class Node:
     def __hash__(self) -> int:
         return hash(self.key)
 
-    @property
+    @cached_property
     def children(self) -> tuple[Node, ...]:
         """The nodes among the arguments, in the order of their names."""
         return tuple(item for item in _leaves(self.arguments) if isinstance(item, Node))
 
-    @property
+    @cached_property
     def own_parameters(self) -> tuple[Parameter, ...]:
         """The slider parameters among the node's own arguments."""
         return tuple(item for item in _leaves(self.arguments) if isinstance(item, Parameter))
@@ -245,7 +246,8 @@ def _leaves(value: Argument) -> Iterator[Argument]:
         yield value
 
 
-def walk(root: Node) -> list[Node]:
+@lru_cache(maxsize=1024)
+def walk(root: Node) -> tuple[Node, ...]:
     """All nodes, each once, inputs before what uses them; chains of any depth."""
     done: dict[str, Node] = {}
     stack = [(root, False)]
@@ -258,10 +260,11 @@ def walk(root: Node) -> list[Node]:
         else:
             stack.append((node, True))
             stack.extend((child, False) for child in reversed(node.children) if child.key not in done)
-    return list(done.values())
+    return tuple(done.values())
 
 
-def parameters(root: Node) -> dict[str, Parameter]:
+@lru_cache(maxsize=1024)
+def parameters(root: Node) -> Mapping[str, Parameter]:
     """The slider parameters of a chain by name.
 
     Raises
@@ -276,7 +279,7 @@ def parameters(root: Node) -> dict[str, Parameter]:
                 raise ParameterError(
                     f"parameter {used.name!r} is declared in two ways in one chain; declare it once and use it twice"
                 )
-    return found
+    return MappingProxyType(found)
 
 
 def bind(root: Node, values: Mapping[str, object] | None = None) -> Node:

@@ -82,7 +82,7 @@ class Image:
         return self.schema.bbox
 
     @property
-    def parameters(self) -> dict[str, Parameter]:
+    def parameters(self) -> Mapping[str, Parameter]:
         """The slider parameters of the chain by name."""
         return parameters(self.node)
 
@@ -163,9 +163,9 @@ def _signature(found: Operator) -> inspect.Signature:
     if found.inputs[0].variadic:
         shown.append(inspect.Parameter(found.inputs[0].name, inspect.Parameter.VAR_POSITIONAL, annotation="Operand"))
     kind = inspect.Parameter.KEYWORD_ONLY if found.inputs[0].variadic else positional
-    for name, item in found.model.model_fields.items():
-        default = inspect.Parameter.empty if item.is_required() else item.default
-        shown.append(inspect.Parameter(name, kind, default=default, annotation=item.annotation))
+    for name, entry in found.model.model_fields.items():
+        default = inspect.Parameter.empty if entry.is_required() else entry.default
+        shown.append(inspect.Parameter(name, kind, default=default, annotation=entry.annotation))
     return inspect.Signature(shown, return_annotation="Image")
 
 
@@ -251,9 +251,22 @@ def attach_operators(cls: type) -> None:
         setattr(cls, special, _binary(name, reflected=False))
     for special, name in _REFLECTED.items():
         setattr(cls, special, _binary(name, reflected=True))
-    cls.__neg__ = lambda self: apply("subtract", (0.0, self), {})  # type: ignore[attr-defined]
-    cls.__invert__ = lambda self: apply("not", (self,), {})  # type: ignore[attr-defined]
-    cls.__abs__ = lambda self: apply("absolute", (self,), {})  # type: ignore[attr-defined]
+    for special, name in {"__invert__": "not", "__abs__": "absolute"}.items():
+        setattr(cls, special, _unary(name))
+    setattr(cls, "__neg__", _negate)  # noqa: B010 - as its neighbours
+
+
+def _negate(self: Any) -> Image:
+    """0 - x."""
+    return apply("subtract", (0.0, self), {})
+
+
+def _unary(name: str) -> Callable[[Any], Image]:
+    def method(self: Any) -> Image:
+        return apply(name, (self,), {})
+
+    method.__doc__ = find(name).summary
+    return method
 
 
 def _binary(name: str, *, reflected: bool) -> Callable[[Any, Operand], Image]:

@@ -439,7 +439,7 @@ def _describe_one(node: Node) -> Schema:
                 inputs[0].band(band, found.name)
     bands = found.bands(options, inputs)
     return Schema(
-        kind=_result_kind(found, inputs),
+        kind=Kind.SERIES if _lifts(found, inputs) else found.kind,
         bands=bands,
         common_names={alias: band for alias, band in inputs[0].common_names.items() if band in bands},
         quality={band: scheme for band, scheme in inputs[0].quality.items() if band in bands},
@@ -448,17 +448,10 @@ def _describe_one(node: Node) -> Schema:
     )
 
 
-def _result_kind(found: Operator, inputs: tuple[Schema, ...]) -> Kind:
-    lifted = any(
-        schema.kind is Kind.SERIES and wanted is Kind.BANDS
-        for schema, wanted in zip(inputs, _input_kinds(found, len(inputs)), strict=False)
-    )
-    return Kind.SERIES if lifted and found.kind is Kind.BANDS else found.kind
-
-
-def _input_kinds(found: Operator, count: int) -> list[Kind]:
-    kinds = [item.kind for item in found.inputs]
-    return kinds + [kinds[-1]] * (count - len(kinds)) if kinds else []
+def _lifts(found: Operator, inputs: tuple[Schema, ...]) -> bool:
+    """An operator on bands that is given a series works on every date of it."""
+    takes_series = any(item.kind is Kind.SERIES for item in found.inputs)
+    return found.kind is Kind.BANDS and not takes_series and any(schema.kind is Kind.SERIES for schema in inputs)
 
 
 def _joint_bbox(inputs: tuple[Schema, ...]) -> Bounds | None:
@@ -469,6 +462,7 @@ def _joint_bbox(inputs: tuple[Schema, ...]) -> Bounds | None:
     return min(west), min(south), max(east), max(north)
 
 
+@lru_cache(maxsize=8192)
 def input_nodes(node: Node) -> tuple[Node, ...]:
     """The images that a node takes, in the order of the function's arguments (scalars left out)."""
     found = find(node.operator)
@@ -479,18 +473,16 @@ def input_nodes(node: Node) -> tuple[Node, ...]:
     return tuple(inputs)
 
 
+@lru_cache(maxsize=8192)
 def input_schemas(node: Node) -> tuple[Schema, ...]:
     """The schemas of `input_nodes`."""
     return tuple(_describe_one(image) for image in input_nodes(node))
 
 
+@lru_cache(maxsize=8192)
 def is_lifted(node: Node) -> bool:
     """Whether an operator on bands works here on every date of a series."""
-    found = find(node.operator)
-    return found.kind is Kind.BANDS and any(
-        schema.kind is Kind.SERIES and wanted is Kind.BANDS
-        for schema, wanted in zip(input_schemas(node), _input_kinds(found, len(input_nodes(node))), strict=True)
-    )
+    return _lifts(find(node.operator), input_schemas(node))
 
 
 def make(name: str, images: tuple[Any, ...], values: Mapping[str, Any]) -> Node:

@@ -215,7 +215,7 @@ def rgb(
     channels = [
         part if isinstance(part, Image) else image[find_band(image.schema, part, "rgb")] for part in (red, green, blue)
     ]
-    return rgb_of(*channels, vmin=vmin, vmax=vmax, gamma=gamma)
+    return rgb_of(channels[0], channels[1], channels[2], vmin=vmin, vmax=vmax, gamma=gamma)
 
 
 def rgb_of(red: Any, green: Any, blue: Any, vmin: Any = 0.0, vmax: Any = 1.0, gamma: Any = 1.0) -> Image:

@@ -51,7 +51,8 @@ def _hidden(quality: NDArray[np.float32], scheme: Scheme, snow: bool) -> NDArray
     if scheme == "landsat-c2-qa":
         return np.asarray((bits & (0b11110 | (0b100000 if snow else 0))) != 0)
     both = 0b11 << 9
-    return ((bits & 0b10000) != 0) | (((bits & both) == both) if snow else False)
+    cloud = (bits & 0b10000) != 0
+    return np.asarray(cloud | ((bits & both) == both) if snow else cloud)
 
 
 @operator(mode=Mode.PIXEL, nodata="own")

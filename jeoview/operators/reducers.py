@@ -22,7 +22,7 @@ def _reduced(series: Raster, array: Array) -> Raster:
 @operator(mode=Mode.PIXEL, nodata="skip")
 def median(series: SeriesInput) -> BandsInput:
     """Median over time, linear between the two middle values; NaN where no date is valid."""
-    return _reduced(series, reduce.quantile(series.array, 0.5))
+    return _reduced(series, _quantile(series.array, 0.5))
 
 
 @operator(mode=Mode.PIXEL, nodata="skip")
@@ -34,7 +34,12 @@ def quantile(series: SeriesInput, *, q: Fraction = 0.5) -> BandsInput:
     q : float
         From 0 (minimum) to 1 (maximum).
     """
-    return _reduced(series, reduce.quantile(series.array, q))
+    return _reduced(series, _quantile(series.array, q))
+
+
+def _quantile(stack: Array, q: float) -> Array:
+    # One date is its own quantile, and the commonest case of a tile.
+    return stack[0] if len(stack) == 1 else reduce.quantile(stack, q)
 
 
 @operator(mode=Mode.PIXEL, nodata="skip")
