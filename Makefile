@@ -1,6 +1,11 @@
-# make demo    install, prepare the demo collections, start JupyterLab on the first notebook
-# make test    all tests          make check   linters, types, import contracts
-# make bench   side by side with titiler       make clean   remove what make made
+## make demo     install, prepare the demo collections, start JupyterLab on the first notebook
+##               (HEADLESS=1: run the notebook without a browser, results in demo-output/)
+## make test     all tests (PYTEST_ARGS="tests/unit -x" narrows them)
+## make check    linter, format, types, import contracts, sizes (make -k check: all of them after a failure)
+## make format   let the linter and the formatter repair what they can
+## make bench    side by side with titiler, results in benchmarks/
+## make pin      write what is installed here into constraints.txt
+## make clean    remove what make made
 
 PYTHON ?=
 VENV := .venv
@@ -9,26 +14,25 @@ BIN := $(VENV)/bin
 PINS := pyproject.toml constraints.txt
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test check format bench pin clean
+.PHONY: help demo test check check-lint check-format check-types check-imports check-sizes format bench pin clean
+.SECONDARY:
 .DELETE_ON_ERROR:
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n 's/^## //p' Makefile
 
-# A stamp stands for an installed set: nothing is asked of pip when the pins did not change.
+# A stamp stands for an installed set: pip is not asked when the pins did not change.
 $(VENV)/.installed: $(PINS) scripts/make-venv.sh
 	@sh scripts/make-venv.sh $(VENV) $(PYTHON)
-	@echo "Installing jeoview into $(VENV); the first time this downloads about 400 MB"
+	@echo "Installing jeoview into $(VENV): a few minutes and about 1.7 GB of disk the first time"
 	$(INSTALL) -e .
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed
-	$(INSTALL) -e ".[test]"
-	@touch $@
-
-$(VENV)/.installed-check: $(VENV)/.installed
-	$(INSTALL) -e ".[check]"
-	@touch $@
+$(VENV)/.installed-%: $(PINS) scripts/make-venv.sh
+	@sh scripts/make-venv.sh $(VENV) $(PYTHON)
+	@echo "Installing jeoview and its tools ($*) into $(VENV): a few minutes and about 1.7 GB of disk the first time"
+	$(INSTALL) -e ".[$*]"
+	@touch $@ $(VENV)/.installed
 
 $(BENCH_VENV)/.installed: constraints-bench.txt scripts/make-venv.sh
 	@sh scripts/make-venv.sh $(BENCH_VENV) $(PYTHON)
@@ -43,26 +47,34 @@ else
 	@$(BIN)/python scripts/start_lab.py notebooks/01-first-map.ipynb
 endif
 
-# PYTEST_ARGS narrows the run: make test PYTEST_ARGS="tests/unit -x"
 test: $(VENV)/.installed-test
 	@sh scripts/install-test-tools.sh
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-check: $(VENV)/.installed-check
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+check: check-lint check-format check-types check-imports check-sizes
+
+check-lint: $(VENV)/.installed-check
+	$(BIN)/python -m ruff check .
+
+check-format: $(VENV)/.installed-check
+	$(BIN)/python -m ruff format --check .
+
+check-types: $(VENV)/.installed-check
+	$(BIN)/python -m mypy
+
+check-imports: $(VENV)/.installed-check
+	$(BIN)/lint-imports --no-cache
+
+check-sizes: $(VENV)/.installed-check
 	$(BIN)/python scripts/check_sizes.py
 
 format: $(VENV)/.installed-check
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
 
 bench: $(VENV)/.installed $(BENCH_VENV)/.installed
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
-# after a deliberate upgrade in $(VENV): what is installed and tested there becomes the pins
 pin: $(VENV)/.installed-test $(VENV)/.installed-check
 	$(BIN)/python scripts/pin.py > constraints.txt.new
 	mv constraints.txt.new constraints.txt
