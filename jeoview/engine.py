@@ -38,13 +38,17 @@ class FrozenItems:
     items: tuple[Item, ...]
     boxes: np.ndarray[Any, np.dtype[np.float64]]
 
-    def touching(self, grid: Grid) -> list[Item]:
-        """The items whose bounding box meets the grid's, in order."""
+    def near(self, grid: Grid) -> list[Item]:
+        """The items whose bounding box comes near the grid's, in order: a quick first choice among many."""
         west, south, east, north = grid.bbox
-        if west > east or east - west > 359:
-            return list(self.items)
-        boxes = self.boxes
-        meets = (boxes[:, 0] <= east) & (boxes[:, 2] >= west) & (boxes[:, 1] <= north) & (boxes[:, 3] >= south)
+        # The box is measured at points; between them an edge may bulge.
+        dx, dy = 0.05 * (east - west) + 0.01, 0.05 * (north - south) + 0.01
+        left, bottom, right, top = self.boxes.T
+        meets = (bottom <= north + dy) & (top >= south - dy)
+        wide = right < left  # across the antimeridian
+        meets &= wide | np.logical_or.reduce(
+            [(left <= east + dx + turn) & (right >= west - dx + turn) for turn in (-360.0, 0.0, 360.0)]
+        )
         return [self.items[i] for i in np.flatnonzero(meets)]
 
 
@@ -240,7 +244,7 @@ class Engine:
         return FrozenItems(items, np.array([item.bbox for item in items], dtype=np.float64).reshape(-1, 4))
 
     def _touching(self, node: Node, grid: Grid) -> list[Item]:
-        return [item for item in self._items_of(node).touching(grid) if self.reader.touches(item, grid)]
+        return [item for item in self._items_of(node).near(grid) if self.reader.touches(item, grid)]
 
     def _measure(self, node: Node, grid: Grid, bands: Names) -> tuple[int, int]:
         items = self._touching(node, grid)
