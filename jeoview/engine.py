@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 from jeoview import chain, planner
 from jeoview.catalog import Catalog, Item
 from jeoview.errors import ChainError, KeyUnknownError, LimitError, ParameterError, SourceError
-from jeoview.executor import execute
+from jeoview.executor import Read, execute
 from jeoview.graph import Node, bind, digest
 from jeoview.grid import Grid, web_mercator
 from jeoview.io.reader import Reader
@@ -50,6 +51,33 @@ class FrozenItems:
             [(left <= east + dx + turn) & (right >= west - dx + turn) for turn in (-360.0, 0.0, 360.0)]
         )
         return [self.items[i] for i in np.flatnonzero(meets)]
+
+
+class StepClock:
+    """Milliseconds by step of one rendering."""
+
+    def __init__(self) -> None:
+        self.times: dict[str, float] = {}
+        self._start = perf_counter()
+
+    def lap(self, name: str, without: str = "") -> None:
+        """Note the time since the last lap, less that of a step inside it."""
+        now = perf_counter()
+        self.times[name] = (now - self._start) * 1e3 - self.times.get(without, 0.0)
+        self._start = now
+
+    def timed(self, name: str, read: Read) -> Read:
+        """The same function, its time added up under a name."""
+        self.times[name] = 0.0
+
+        def measured(node: Node, grid: Grid, bands: Names) -> Raster:
+            start = perf_counter()
+            try:
+                return read(node, grid, bands)
+            finally:
+                self.times[name] += (perf_counter() - start) * 1e3
+
+        return measured
 
 
 class Engine:
@@ -128,7 +156,13 @@ class Engine:
         return planner.cost(self.plan(node, grid, parameters=parameters, view=view), self._measure)
 
     def render(
-        self, node: Node, grid: Grid, *, parameters: Mapping[str, Any] | None = None, view: Grid | None = None
+        self,
+        node: Node,
+        grid: Grid,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        view: Grid | None = None,
+        times: dict[str, float] | None = None,
     ) -> Raster:
         """Compute a chain on a grid.
 
@@ -142,6 +176,8 @@ class Engine:
             Positions of the sliders; defaults for the others.
         view : Grid, optional
             The area that a full-extent operator on the view works on; the grid itself by default.
+        times : dict, optional
+            Filled with the milliseconds of ``plan``, ``read`` and ``compute``.
 
         Returns
         -------
@@ -154,9 +190,14 @@ class Engine:
             `LimitError` where the cost is above the settings, `SourceError` for a file that cannot be read,
             `ParameterError` for a chain that ends in a table.
         """
+        clock = StepClock()
         planned = self.plan(node, grid, parameters=parameters, view=view)
         self.admit(planner.cost(planned, self._measure))
-        result = execute(planned, self._read, self._memory)
+        clock.lap("plan")
+        result = execute(planned, clock.timed("read", self._read), self._memory)
+        clock.lap("compute", without="read")
+        if times is not None:
+            times.update(clock.times)
         if isinstance(result, Table):
             raise ParameterError(f"{node.operator} gives a table, not an image; read it with .to_numpy()")
         return result
