@@ -1,0 +1,408 @@
+"""HTTP: parse, ask, answer. No pixel is computed here."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from tornado.web import HTTPError, RequestHandler
+
+from jeoview.errors import ParameterError
+from tileserver import picture
+from tileserver.address import MAX_ADDRESS, Query, TileAddress, check_key, parse_query, parse_tile, parse_view
+from tileserver.chains import Chains, Errors
+from tileserver.failures import RETRY_SECONDS, Failure, failure_of
+from tileserver.forwarded import root_url
+from tileserver.metrics import Metrics
+from tileserver.owners import Owners
+from tileserver.pool import Job, Pool
+from tileserver.settings import ServerSettings
+from tileserver.tiles import Rendered, TileRequest, Tiles, Waiter
+
+log = logging.getLogger("tileserver")
+
+FOR_EVER = "private, max-age=31536000, immutable"
+MAX_TEXT = 4 << 20
+
+
+@dataclass(frozen=True)
+class Services:
+    """All that handlers work with."""
+
+    settings: ServerSettings
+    version: str
+    pool: Pool
+    chains: Chains
+    tiles: Tiles
+    errors: Errors
+    metrics: Metrics
+    owners: Owners
+
+
+class Base(RequestHandler):
+    """What all handlers share: the token, the shape of errors, headers.
+
+    Its descendants are the one place where classes inherit: tornado knows no other way.
+    """
+
+    open_to_all = False
+    allowed = False
+    etag: str | None = None
+
+    def initialize(self, services: Services) -> None:
+        """Take what the application was made with."""
+        self.services = services
+        self.started = time.perf_counter()
+
+    def set_default_headers(self) -> None:
+        """Say no more than needed."""
+        self.set_header("Server", "jeoview")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cache-Control", "no-store")
+
+    def prepare(self) -> None:
+        """Refuse whoever does not know the token, before anything else is looked at.
+
+        Raises
+        ------
+        Failure
+            ``Forbidden``, ``AddressTooLong`` or ``TooLarge``.
+        """
+        self.token = self.path_kwargs.pop("token", None) or ""
+        self.allowed = self.open_to_all or self._knows_token()
+        if not self.allowed:
+            raise Failure("Forbidden", "the token is missing or wrong")
+        self._open_to_origins()
+        if len(self.request.uri or "") > MAX_ADDRESS:
+            raise Failure("AddressTooLong", f"the address is longer than {MAX_ADDRESS} characters")
+        if len(self.request.body) > MAX_TEXT:
+            raise Failure("TooLarge", f"the body has more than {MAX_TEXT:,} bytes")
+
+    def _open_to_origins(self) -> None:
+        """Let pages of any origin read the answer: the token is the right to read, not the origin."""
+        self.set_header("Access-Control-Allow-Origin", "*")
+        self.set_header("Access-Control-Expose-Headers", "ETag, Server-Timing, X-Jeoview-Error")
+
+    def _knows_token(self) -> bool:
+        kind, _, bearer = self.request.headers.get("Authorization", "").partition(" ")
+        offered = self.token or (bearer.strip() if kind.lower() == "bearer" else "")
+        return hmac.compare_digest(offered.encode("utf-8", "replace"), self.services.settings.token.encode())
+
+    def query(self, *known: str) -> Query:
+        """The query, refused where it has a name that is not known."""
+        return parse_query(self.request.query, known)
+
+    def root(self) -> str:
+        """Absolute address of the server as this client sees it."""
+        return root_url(self.request.headers, self.request.protocol, self.services.settings.base_url, self.token)
+
+    def answer(self, body: bytes | dict[str, Any], kind: str = "application/json") -> None:
+        """Send a body."""
+        self.set_header("Content-Type", kind)
+        self.finish(body if isinstance(body, bytes) else json.dumps(body, allow_nan=False).encode())
+
+    def compute_etag(self) -> str | None:
+        """The strong name of the body, where the handler knows one; tornado would hash every body."""
+        return self.etag
+
+    def on_finish(self) -> None:
+        """Count."""
+        self.services.metrics.requests.labels(type(self).__name__.lower(), str(self.get_status())).inc()
+
+    def log_exception(self, *_: Any) -> None:
+        """Nothing: `failure_of` writes what was not foreseen, and addresses hold the token."""
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer an error: as JSON, or as a picture where an image was asked for."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        failure = (
+            _of_http(error) if isinstance(error, HTTPError) else failure_of(error or Failure("Internal", "failed"))
+        )
+        if not self.allowed:
+            failure = Failure("Forbidden", "the token is missing or wrong")
+        self.services.metrics.errors.labels(failure.code).inc()
+        self.set_status(failure.status)
+        if failure.status == 503:
+            self.set_header("Retry-After", str(RETRY_SECONDS))
+        if self.allowed:
+            self.noted(failure)
+            self._open_to_origins()
+            self.set_header("X-Jeoview-Error", failure.header())
+        if self.allowed and self.wants_picture():
+            self.answer(picture.draw(failure), "image/png")
+        else:
+            self.answer(failure.document())
+
+    def noted(self, failure: Failure) -> None:
+        """Keep an error that somebody may ask for later; tiles do."""
+
+    def wants_picture(self) -> bool:
+        """Whether errors go out as pictures; tiles do where a browser's image asks."""
+        return False
+
+
+class Tile(Base):
+    """``/tiles/{key}/{z}/{x}/{y}.{format}``."""
+
+    address: TileAddress | None = None
+    wanted: TileRequest | None = None
+    waiter: Waiter | None = None
+
+    async def get(self, key: str, z: str, x: str, y: str, extension: str) -> None:
+        """A tile; its name is compared before any work."""
+        self.address = parse_tile(key, z, x, y, extension)
+        query = self.query()
+        services = self.services
+        self.wanted = services.tiles.request(self.address, query, await services.chains.get(self.address.key))
+        self.etag = f'"{self.wanted.digest}"'
+        if self._client_has_it():
+            self.set_header("Cache-Control", FOR_EVER)
+            self.set_header("Etag", self.etag)
+            self.set_status(304)
+            self.finish()
+            return
+        tile = services.tiles.recall(self.wanted)
+        rendered = Rendered(tile, {}) if tile else await self._render(query)
+        if rendered is not None:
+            self._send(rendered)
+
+    head = get
+
+    async def _render(self, query: Query) -> Rendered | None:
+        assert self.wanted is not None
+        self.waiter = self.services.tiles.join(self.wanted, query.owner)
+        try:
+            return await self.waiter
+        except asyncio.CancelledError:
+            # The client went away.
+            return None
+
+    def _send(self, rendered: Rendered) -> None:
+        total = time.perf_counter() - self.started
+        times = {**rendered.times, "total": total * 1e3}
+        self.set_header("Cache-Control", FOR_EVER)
+        self.set_header("Server-Timing", ", ".join(f"{name};dur={value:.2f}" for name, value in times.items()))
+        self.services.metrics.seconds.observe(total)
+        self.answer(rendered.tile.data, rendered.tile.type)
+
+    def _client_has_it(self) -> bool:
+        names = self.request.headers.get("If-None-Match", "")
+        return bool(names) and self.etag in [name.strip().removeprefix("W/") for name in names.split(",")]
+
+    def on_connection_close(self) -> None:
+        """The client waits no more."""
+        if self.wanted is not None and self.waiter is not None:
+            self.services.tiles.leave(self.wanted, self.waiter)
+            self.waiter.cancel()
+
+    def noted(self, failure: Failure) -> None:
+        """Keep the error of a tile for the notebook."""
+        if self.address is not None and failure.code != "Dropped":
+            self.services.errors.add(self.address, failure)
+
+    def wants_picture(self) -> bool:
+        """``errors=`` decides, else whether an image is named before JSON in ``Accept``, as browsers' images do."""
+        chosen = self.request.query_arguments.get("errors", [b""])[-1]
+        if chosen in (b"image", b"json"):
+            return chosen == b"image"
+        accept = self.request.headers.get("Accept", "").lower()
+        image, text = accept.find("image/"), accept.find("application/json")
+        return image >= 0 and not 0 <= text < image
+
+
+class ChainTiles(Base):
+    """``/tiles/{key}``: what a map asked for and does not need any more."""
+
+    async def delete(self, key: str) -> None:
+        """Drop the tiles of one map that no worker has begun."""
+        query = self.query("keep")
+        chain = await self.services.chains.get(key)
+        values = chain.bind(query.values) if query.values else None
+        keep = parse_view(query.rest["keep"]) if "keep" in query.rest else None
+        self.answer({"dropped": self.services.tiles.drop(key, query.owner, values, keep)})
+
+
+class Chain(Base):
+    """``/chains/{key}``."""
+
+    async def get(self, key: str) -> None:
+        """The canonical text."""
+        self.query()
+        await self.services.chains.get(key)
+        _, text = await self.services.pool.submit(Job({"op": "text", "key": key})).result
+        self.etag = f'"{key}"'
+        self.set_header("Cache-Control", FOR_EVER)
+        self.answer(text)
+
+    async def put(self, key: str) -> None:
+        """Verify a text and keep it under its key."""
+        self.query()
+        info = await self.services.chains.save(self.request.body, check_key(key))
+        self.answer({"key": info.key})
+
+
+class NewChain(Base):
+    """``/chains``."""
+
+    async def post(self) -> None:
+        """Verify a text, keep it, and tell its key."""
+        self.query()
+        info = await self.services.chains.save(self.request.body, None)
+        self.set_status(201)
+        self.set_header("Location", f"{self.root()}chains/{info.key}")
+        self.answer({"key": info.key})
+
+
+class TileJson(Base):
+    """``/chains/{key}/tilejson.json``."""
+
+    async def get(self, key: str) -> None:
+        """TileJSON 3.0.0, with the address as the client sees it."""
+        query = self.query("format")
+        chain = await self.services.chains.get(key)
+        chain.bind(query.values)
+        west, south, east, north = chain.bbox or (-180.0, -85.0511, 180.0, 85.0511)
+        extension = query.rest.get("format", "png")
+        tail = "&".join(f"p.{name}={_quoted(value)}" for name, value in query.values.items())
+        document = {
+            "tilejson": "3.0.0",
+            "tiles": [f"{self.root()}tiles/{key}/{{z}}/{{x}}/{{y}}.{extension}{'?' if tail else ''}{tail}"],
+            "name": chain.name,
+            "attribution": chain.attribution,
+            "bounds": [west, south, east, north],
+            "center": [(west + east) / 2, (south + north) / 2, 8],
+            "minzoom": 0,
+            "maxzoom": 24,
+            "scheme": "xyz",
+        }
+        self.answer(document)
+
+
+class Point(Base):
+    """``/chains/{key}/point``."""
+
+    async def get(self, key: str) -> None:
+        """The values under a place."""
+        query = self.query("lon", "lat", "zoom")
+        place = {name: _number(query, name) for name in ("lon", "lat")}
+        zoom = _number(query, "zoom")
+        if zoom != int(zoom) or not 0 <= zoom <= 24:
+            raise ParameterError("zoom is a whole number from 0 to 24")
+        chain = await self.services.chains.get(key)
+        header = {"op": "point", "key": key, **place, "zoom": int(zoom), "values": chain.bind(query.values)}
+        _, text = await self.services.pool.submit(Job(header, home=hash(chain.array))).result
+        self.answer(text)
+
+
+class Legend(Base):
+    """``/chains/{key}/legend.json`` and ``legend.png``."""
+
+    async def get(self, key: str, extension: str) -> None:
+        """What the colours mean."""
+        query = self.query()
+        chain = await self.services.chains.get(key)
+        operation = {"json": "legend", "png": "legend_png"}[extension]
+        header = {"op": operation, "key": key, "values": chain.bind(query.values)}
+        _, data = await self.services.pool.submit(Job(header)).result
+        self.set_header("Cache-Control", "private, max-age=3600")
+        self.answer(data, "image/png" if extension == "png" else "application/json")
+
+
+class ChainErrors(Base):
+    """``/chains/{key}/errors``."""
+
+    def get(self, key: str) -> None:
+        """The last errors of its tiles, the oldest first."""
+        self.query()
+        self.answer({"errors": self.services.errors.of(check_key(key))})
+
+
+class Operators(Base):
+    """``/operators``."""
+
+    async def get(self) -> None:
+        """Help text and JSON Schema of every operator."""
+        self.query()
+        _, text = await self.services.pool.submit(Job({"op": "operators"})).result
+        self.answer(text)
+
+
+class Health(Base):
+    """``/healthz``: whether the process lives; the one answer that needs no token."""
+
+    open_to_all = True
+
+    def get(self) -> None:
+        """Yes."""
+        self.answer({"status": "ok"})
+
+
+class Ready(Base):
+    """``/readyz``."""
+
+    def get(self) -> None:
+        """Whether a worker would answer."""
+        pool = self.services.pool
+        self.set_status(200 if pool.ready else 503)
+        self.answer({"ready": pool.ready, "workers": len(pool.slots), "version": self.services.version})
+
+
+class MetricsText(Base):
+    """``/metrics``."""
+
+    def get(self) -> None:
+        """Counters for Prometheus."""
+        pool, tiles = self.services.pool, self.services.tiles
+        text = self.services.metrics.text(
+            restarts=pool.restarts,
+            queued=pool.queued,
+            ready=pool.ready,
+            tile_bytes=tiles.memory.nbytes,
+            pids=[slot.worker.pid for slot in pool.slots],
+        )
+        self.answer(text, "text/plain; version=0.0.4; charset=utf-8")
+
+
+class Owner(Base):
+    """``/owners/{pid}``: kernels that use the server."""
+
+    def put(self, pid: str) -> None:
+        """A kernel begins."""
+        self.services.owners.add(int(pid))
+        self.answer({"owners": self.services.owners.count()})
+
+    def delete(self, pid: str) -> None:
+        """A kernel ends."""
+        self.answer({"owners": self.services.owners.remove(int(pid))})
+
+
+class Nothing(Base):
+    """Every other address."""
+
+    def prepare(self) -> None:
+        """Refuse, without saying more to whoever does not know the token."""
+        super().prepare()
+        raise Failure("NotFound", "there is nothing under this address")
+
+
+def _of_http(error: HTTPError) -> Failure:
+    if error.status_code == 405:
+        return Failure("MethodNotAllowed", "this address does not take that method")
+    return Failure("ParameterInvalid" if error.status_code < 500 else "Internal", "the request is malformed")
+
+
+def _quoted(value: object) -> str:
+    return quote(json.dumps(value), safe="")
+
+
+def _number(query: Query, name: str) -> float:
+    try:
+        return float(query.rest[name])
+    except (KeyError, ValueError):
+        raise ParameterError(f"{name}= is missing or no number") from None

@@ -1,0 +1,70 @@
+"""An error as a tile that can be read on any base map."""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+
+from PIL import Image, ImageDraw, ImageFont
+
+from tileserver.failures import Failure
+
+SIZE = 256
+_MARGIN = 12
+_TITLE, _TEXT = 14, 13
+_LINE = 17
+_PAPER, _INK, _EDGE = (255, 255, 255, 216), (40, 40, 40, 255), (176, 32, 32, 255)
+
+
+def draw(failure: Failure) -> bytes:
+    """A PNG of 256 x 256 pixels with the code and the message."""
+    return _draw(failure.code, failure.message)
+
+
+@lru_cache(maxsize=256)
+def _draw(code: str, message: str) -> bytes:
+    image = Image.new("RGBA", (SIZE, SIZE), (0, 0, 0, 0))
+    pen = ImageDraw.Draw(image)
+    title, text = ImageFont.load_default(_TITLE), ImageFont.load_default(_TEXT)
+    room = (SIZE - 2 * _MARGIN) // _LINE - 2
+    lines = wrap(message, text, SIZE - 2 * _MARGIN, room)
+    bottom = 2 * _MARGIN + _LINE * (len(lines) + 1) + 4
+    pen.rectangle((4, 4, SIZE - 5, bottom), fill=_PAPER, outline=_EDGE, width=2)
+    pen.text((_MARGIN, _MARGIN - 2), code, fill=_EDGE, font=title)
+    for index, line in enumerate(lines):
+        pen.text((_MARGIN, _MARGIN + 4 + _LINE * (index + 1)), line, fill=_INK, font=text)
+    out = io.BytesIO()
+    image.save(out, "PNG", compress_level=6)
+    return out.getvalue()
+
+
+def wrap(message: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int, room: int) -> list[str]:
+    """Break a message into lines of at most ``width`` pixels; what exceeds ``room`` lines ends in dots."""
+    lines: list[str] = []
+    line = ""
+    for word in message.split():
+        joined = f"{line} {word}".strip()
+        if font.getlength(joined) <= width:
+            line = joined
+            continue
+        if line:
+            lines.append(line)
+        *full, line = _pieces(word, font, width)
+        lines.extend(full)
+    lines.append(line)
+    if len(lines) <= room:
+        return lines
+    last = lines[room - 1]
+    while last and font.getlength(last + "...") > width:
+        last = last[:-1]
+    return [*lines[: room - 1], last + "..."]
+
+
+def _pieces(word: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
+    """A word cut where it is wider than a line."""
+    pieces = [""]
+    for letter in word:
+        if font.getlength(pieces[-1] + letter) > width:
+            pieces.append("")
+        pieces[-1] += letter
+    return pieces
