@@ -225,9 +225,7 @@ class Engine:
         ParameterError
             If it ends in an image.
         """
-        planned = self.plan(node, Grid(web_mercator(0), 0, 0, 1, 1), parameters=parameters)
-        self.admit(planner.cost(planned, self._measure))
-        result = execute(planned, self._read, self._memory)
+        result = self._do(self.plan(node, Grid(web_mercator(0), 0, 0, 1, 1), parameters=parameters))
         if not isinstance(result, Table):
             raise ParameterError(f"{node.operator} gives an image, not a table")
         return result
@@ -268,6 +266,11 @@ class Engine:
         }
         answer = {"lon": lon, "lat": lat, "unit": describe(base).unit, "values": shown}
         return answer | ({"dates": list(raster.dates)} if raster.kind is Kind.SERIES else {})
+
+    def _do(self, planned: Plan) -> Value:
+        work = recall(planned, self._memory)
+        self.admit(planner.cost(planned, self._measure, work.steps))
+        return finish(work, self._read, self._memory)
 
     def _items_of(self, node: Node) -> FrozenItems:
         return self._frozen(options_of(node)["items"])

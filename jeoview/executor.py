@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -44,6 +44,59 @@ class NoMemory:
         """Nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is left of a plan once memory was asked.
+
+    Parameters
+    ----------
+    results : dict
+        What memory had.
+    steps : tuple of Step
+        What is still to be done, in order.
+    result : (str, str)
+        The step that is the plan's result.
+    """
+
+    results: dict[Place, Value]
+    steps: tuple[Step, ...]
+    result: Place
+
+
+def recall(plan: Plan, memory: Memory) -> Work:
+    """Ask memory for the steps worth keeping; what only a remembered step needed is not left to do."""
+    results: dict[Place, Value] = {}
+    todo: list[Step] = []
+    result = plan.steps[-1].place
+    needed = {result}
+    for step in reversed(plan.steps):
+        if step.place not in needed:
+            continue
+        kept = memory.get(step) if step.keep else None
+        if kept is None:
+            todo.append(step)
+            needed.update(_places(step))
+        else:
+            results[step.place] = kept
+    return Work(results, tuple(reversed(todo)), result)
+
+
+def finish(work: Work, read: Read, memory: Memory) -> Value:
+    """Do what is left, keep what is worth keeping, and let go of the rest as soon as nobody needs it."""
+    results = dict(work.results)
+    uses = Counter(place for step in work.steps for place in _places(step))
+    for step in work.steps:
+        value = _run(step, results, read)
+        results[step.place] = value
+        if step.keep:
+            memory.put(step, value)
+        for place in _places(step):
+            uses[place] -= 1
+            if not uses[place]:
+                del results[place]
+    return results[work.result]
+
+
 def execute(plan: Plan, read: Read, memory: Memory | None = None) -> Value:
     """Do what a plan says.
 
@@ -54,7 +107,7 @@ def execute(plan: Plan, read: Read, memory: Memory | None = None) -> Value:
     read : callable
         Gives the raster of a source node on a grid.
     memory : Memory, optional
-        Asked before a step that is worth keeping; what only such a step needed is not computed.
+        Asked before a step that is worth keeping.
 
     Returns
     -------
@@ -62,39 +115,12 @@ def execute(plan: Plan, read: Read, memory: Memory | None = None) -> Value:
         The result of the last step, on the plan's grid.
     """
     memory = memory or NoMemory()
-    results, todo = _recall(plan, memory)
-    uses = Counter(edge for step in todo for edge in set(_places(step)))
-    for step in todo:
-        value = _run(step, results, read)
-        results[step.place] = value
-        if step.keep:
-            memory.put(step, value)
-        for place in set(_places(step)):
-            uses[place] -= 1
-            if not uses[place]:
-                del results[place]
-    return results[plan.steps[-1].place]
-
-
-def _recall(plan: Plan, memory: Memory) -> tuple[dict[Place, Value], list[Step]]:
-    """What memory has, and the steps that are still needed, in order."""
-    results: dict[Place, Value] = {}
-    todo: list[Step] = []
-    needed = {plan.steps[-1].place}
-    for step in reversed(plan.steps):
-        if step.place not in needed:
-            continue
-        kept = memory.get(step) if step.keep else None
-        if kept is None:
-            todo.append(step)
-            needed.update(_places(step))
-        else:
-            results[step.place] = kept
-    return results, todo[::-1]
+    return finish(recall(plan, memory), read, memory)
 
 
 def _places(step: Step) -> tuple[Place, ...]:
-    return tuple(edge for edge in step.needs if isinstance(edge, tuple))
+    """The steps that a step needs, each once."""
+    return tuple(dict.fromkeys(edge for edge in step.needs if isinstance(edge, tuple)))
 
 
 def _run(step: Step, results: dict[Place, Value], read: Read) -> Value:

@@ -7,7 +7,7 @@ their own: a stage, whose result is kept under its key and cut or sampled for th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -274,19 +274,21 @@ def needs_view(root: Node) -> bool:
 Measure = Callable[[Node, Grid, Names], tuple[int, int]]
 
 
-def cost(planned: Plan, measure: Measure) -> Cost:
+def cost(planned: Plan, measure: Measure, steps: Iterable[Step] | None = None) -> Cost:
     """Estimate a plan before anything is read.
 
     Parameters
     ----------
     planned : Plan
         What would be done.
+    steps : iterable of Step, optional
+        Those of its steps that are left to do; all of them by default.
     measure : callable
         From a source node, a grid and bands to (bytes to decode, layers in time).
     """
     layers: dict[Place, int] = {}
     read_bytes = array_bytes = 0
-    for step in planned.steps:
+    for step in planned.steps if steps is None else steps:
         depth = 1
         if step.operator.mode is Mode.SOURCE:
             decoded, depth = measure(step.node, step.grid, step.bands)
