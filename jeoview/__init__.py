@@ -7,12 +7,40 @@
 >>> m.add(ndvi.colormap("RdYlGn", vmin=-0.2, vmax=0.9), name="NDVI")
 """
 
-from jeoview.errors import JeoviewError
-from jeoview.graph import parameter
-from jeoview.image import Image
-from jeoview.operator import metres
-from jeoview.recipes import rgb_of as rgb
-from jeoview.recipes import where
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jeoview.errors import JeoviewError as JeoviewError
+    from jeoview.graph import parameter as parameter
+    from jeoview.image import Image as Image
+    from jeoview.operator import metres as metres
+    from jeoview.recipes import rgb_of as rgb
+    from jeoview.recipes import where as where
 
 __version__ = "0.1.0"
 __all__ = ["Image", "JeoviewError", "metres", "parameter", "rgb", "where"]
+
+# Loaded at first use: the tile server and its workers import parts of jeoview and must start quickly.
+_HOMES = {
+    "Image": "jeoview.image:Image",
+    "JeoviewError": "jeoview.errors:JeoviewError",
+    "metres": "jeoview.operator:metres",
+    "parameter": "jeoview.graph:parameter",
+    "rgb": "jeoview.recipes:rgb_of",
+    "where": "jeoview.recipes:where",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'jeoview' has no attribute {name!r}")
+    module, _, attribute = _HOMES[name].partition(":")
+    value = globals()[name] = getattr(import_module(module), attribute)
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion."""
+    return sorted({*globals(), *__all__})

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-from scipy import ndimage
 
 from jeoview.operator import BandsInput, Mode, constant_unit, operator
 
@@ -27,6 +26,8 @@ def label(image: BandsInput, *, connectivity: Literal[4, 8] = 4) -> BandsInput:
     bands
         Component number from 1; NaN outside components.
     """
+    from scipy import ndimage  # a quarter of a second that no other chain should wait for
+
     structure = ndimage.generate_binary_structure(2, 1 if connectivity == 4 else 2)
     out = np.empty(image.array.shape, dtype=np.float32)
     for band, pixels in enumerate(image.array):
