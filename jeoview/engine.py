@@ -19,7 +19,7 @@ import numpy as np
 from jeoview import chain, planner
 from jeoview.catalog import Catalog, Item
 from jeoview.errors import ChainError, KeyUnknownError, LimitError, ParameterError, SourceError
-from jeoview.executor import Read, execute
+from jeoview.executor import Read, Value, finish, recall
 from jeoview.graph import Node, bind, digest
 from jeoview.grid import Grid, web_mercator
 from jeoview.io.reader import Reader
@@ -191,11 +191,7 @@ class Engine:
             `ParameterError` for a chain that ends in a table.
         """
         clock = StepClock()
-        planned = self.plan(node, grid, parameters=parameters, view=view)
-        self.admit(planner.cost(planned, self._measure))
-        clock.lap("plan")
-        result = execute(planned, clock.timed("read", self._read), self._memory)
-        clock.lap("compute", without="read")
+        result = self._do(self.plan(node, grid, parameters=parameters, view=view), clock)
         if times is not None:
             times.update(clock.times)
         if isinstance(result, Table):
@@ -225,7 +221,7 @@ class Engine:
         ParameterError
             If it ends in an image.
         """
-        result = self._do(self.plan(node, Grid(web_mercator(0), 0, 0, 1, 1), parameters=parameters))
+        result = self._do(self.plan(node, Grid(web_mercator(0), 0, 0, 1, 1), parameters=parameters), StepClock())
         if not isinstance(result, Table):
             raise ParameterError(f"{node.operator} gives an image, not a table")
         return result
@@ -267,10 +263,13 @@ class Engine:
         answer = {"lon": lon, "lat": lat, "unit": describe(base).unit, "values": shown}
         return answer | ({"dates": list(raster.dates)} if raster.kind is Kind.SERIES else {})
 
-    def _do(self, planned: Plan) -> Value:
+    def _do(self, planned: Plan, clock: StepClock) -> Value:
         work = recall(planned, self._memory)
         self.admit(planner.cost(planned, self._measure, work.steps))
-        return finish(work, self._read, self._memory)
+        clock.lap("plan")
+        result = finish(work, clock.timed("read", self._read), self._memory)
+        clock.lap("compute", without="read")
+        return result
 
     def _items_of(self, node: Node) -> FrozenItems:
         return self._frozen(options_of(node)["items"])

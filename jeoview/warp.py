@@ -291,7 +291,7 @@ def _gather(array: Array, source: Grid, target: Grid, where: Positions, method: 
     table = np.array([[layers.ctypes.data]], dtype=np.int64)
     bands = np.arange(len(layers), dtype=np.int64) * (source.height * source.width)
     calibration = np.tile([0.0, 0.0, 1.0, 0.0], (len(layers), 1))
-    gather(method, where)(out, layers[:0, 0, 0], (table, _layout(source), bands, calibration), where.where)
+    gather(method, where)(out, np.zeros(1, array.dtype), (table, _layout(source), bands, calibration), where.where)
     return out.reshape(*array.shape[:-2], *target.shape)
 
 
