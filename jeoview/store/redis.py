@@ -15,6 +15,10 @@ from jeoview.store.check import check_key, check_keys, check_prefix, check_value
 
 # one Redis may serve several programs: every key of ours begins with this
 NAMESPACE = "jeoview:"
+# Rendered tiles can be made again and are many: they have an end, so that a server with
+# `maxmemory-policy volatile-lru` makes room with them and never with a chain.
+TILE_SECONDS = 7 * 24 * 3600
+_TILES = "tile:"
 # values may have megabytes: this many travel in one answer
 _AT_ONCE = 64
 
@@ -57,8 +61,9 @@ class RedisStore:
         return _value(self._ask("GET", _name(key)))
 
     def put(self, key: str, value: bytes) -> None:
-        """Keep a value, for ever: there is no expiry."""
-        self._ask("SET", _name(key), check_value(value))
+        """Keep a value: a rendered tile (``tile:...``) for `TILE_SECONDS`, everything else for ever."""
+        end = ("EX", TILE_SECONDS) if check_key(key).startswith(_TILES) else ()
+        self._ask("SET", _name(key), check_value(value), *end)
 
     def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         """Return the values that exist."""

@@ -346,6 +346,18 @@ class TestRedis:
         assert store.get("small") == b"v"
         store.close()
 
+    def test_a_full_server_makes_room_with_tiles_and_never_with_chains(self, start_redis: Callable[..., Any]) -> None:
+        server = start_redis("--maxmemory", "4mb", "--maxmemory-policy", "volatile-lru")
+        store = open_store(server.url)
+        chains = [f"chain:{number}" for number in range(20)]
+        for key in chains:
+            store.put(key, b"{}")
+        for number in range(60):
+            store.put(f"tile:{number}", b"x" * 200_000)
+        assert sorted(store.get_many(chains)) == sorted(chains)
+        assert 0 < len(store.keys("tile:")) < 60
+        store.close()
+
     def test_a_wrong_password_is_not_repeated(self, start_redis: Callable[..., Any]) -> None:
         server = start_redis("--requirepass", "right")
         store = open_store(server.url.replace("redis://", "redis://:private@"))
