@@ -27,11 +27,11 @@ def main(arguments: list[str]) -> int:
         logging.error("%s", error)
         return 2
     spawn = partial(WorkerProcess, ours.engine)
-    # Workers import while this process does: that is most of the time to the first tile.
-    workers = [spawn() for _ in range(ours.workers)]
+    # It imports while this process does: that is most of the time to the first tile.
+    first = spawn()
     from tileserver.app import run
 
-    asyncio.run(run(ours, jeoview, workers, spawn))
+    asyncio.run(run(ours, jeoview, first, spawn))
     return 0
 
 

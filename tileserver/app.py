@@ -56,7 +56,7 @@ def application(services: Services) -> Application:
     made = {"services": services}
     rules = [(front + path, handler, made) for path, handler in ROUTES]
     rules.append((rf"(?:{base})?/(?:(?P<token>[A-Za-z0-9_-]{{22,128}})(?:/.*)?|.*)", handlers.Nothing, made))
-    return Application(rules, log_function=_no_log)  # type: ignore[arg-type]
+    return Application(rules, log_function=_no_log)
 
 
 def _no_log(_: object) -> None:
@@ -64,7 +64,7 @@ def _no_log(_: object) -> None:
 
 
 async def run(
-    settings: ServerSettings, jeoview: Settings, workers: list[WorkerProcess], spawn: Callable[[], WorkerProcess]
+    settings: ServerSettings, jeoview: Settings, first: WorkerProcess, spawn: Callable[[], WorkerProcess]
 ) -> None:
     """Serve until told to end.
 
@@ -74,12 +74,12 @@ async def run(
         Of this server.
     jeoview : Settings
         Where the store is, how large the memories are.
-    workers : list of WorkerProcess
+    first : WorkerProcess
         Already started.
     spawn : callable
-        Starts a replacement.
+        Starts another one.
     """
-    pool = Pool(workers, spawn, settings.deadline, settings.max_queue)
+    pool = Pool(first, settings.workers, spawn, settings.deadline, settings.max_queue)
     services = assemble(settings, jeoview, pool)
     server = HTTPServer(application(services), max_body_size=_MAX_REQUEST, max_buffer_size=_MAX_REQUEST)
     ended = asyncio.Event()

@@ -66,7 +66,7 @@ class Failure(Exception):  # noqa: N818 - it is what an answer holds, made from 
         return STATUS[self.code]
 
     def document(self) -> dict[str, Any]:
-        """openEO's error object."""
+        """The error object of openEO."""
         known = {"id": self.identifier} if self.identifier else {}
         return {**known, "code": self.code, "message": self.message, "links": []}
 

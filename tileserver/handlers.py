@@ -74,7 +74,7 @@ class Base(RequestHandler):
         Failure
             ``Forbidden``, ``AddressTooLong`` or ``TooLarge``.
         """
-        self.token = self.path_kwargs.pop("token", None) or ""
+        self.token = self.path_kwargs.pop("token", "") or ""
         self.allowed = self.open_to_all or self._knows_token()
         if not self.allowed:
             raise Failure("Forbidden", "the token is missing or wrong")
@@ -118,7 +118,7 @@ class Base(RequestHandler):
     def log_exception(self, *_: Any) -> None:
         """Nothing: `failure_of` writes what was not foreseen, and addresses hold the token."""
 
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
+    def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ARG002 - tornado's signature
         """Answer an error: as JSON, or as a picture where an image was asked for."""
         error = kwargs.get("exc_info", (None, None, None))[1]
         failure = (
@@ -350,7 +350,7 @@ class Ready(Base):
         """Whether a worker would answer."""
         pool = self.services.pool
         self.set_status(200 if pool.ready else 503)
-        self.answer({"ready": pool.ready, "workers": len(pool.slots), "version": self.services.version})
+        self.answer({"ready": pool.ready, "workers": pool.size, "version": self.services.version})
 
 
 class MetricsText(Base):

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
 from tileserver.failures import Failure
@@ -20,6 +20,8 @@ MAX_ATTEMPTS = 2
 # A neighbour's caches are worth waiting for this long; then any idle worker takes the request.
 _STEAL_SECONDS = 0.025
 _MAX_RESTART_SECONDS = 10.0
+# The other workers are started after this time even if the first one does not get ready.
+_GROW_SECONDS = 3.0
 
 
 @dataclass(eq=False)
@@ -73,7 +75,6 @@ class Job:
 class Slot:
     """The place of one worker; the worker in it is replaced when it hangs or dies."""
 
-    index: int
     worker: WorkerProcess
     queue: deque[Job] = field(default_factory=deque)
     job: Job | None = None
@@ -92,10 +93,13 @@ class Pool:
 
     Parameters
     ----------
-    workers : list of WorkerProcess
-        Already started, so that they import while the server does.
+    first : WorkerProcess
+        Already started, so that it imports while the server does.
+    size : int
+        Number of workers; the others are started when the first is ready, so that the first tile
+        does not wait for cores on which its neighbours import.
     spawn : callable
-        Starts a replacement.
+        Starts one.
     deadline : float
         Seconds that a job may wait, and again that a worker may work on it.
     max_queue : int
@@ -103,9 +107,10 @@ class Pool:
     """
 
     def __init__(
-        self, workers: list[WorkerProcess], spawn: Callable[[], WorkerProcess], deadline: float, max_queue: int
+        self, first: WorkerProcess, size: int, spawn: Callable[[], WorkerProcess], deadline: float, max_queue: int
     ) -> None:
-        self.slots = [Slot(index, worker) for index, worker in enumerate(workers)]
+        self.slots = [Slot(first)]
+        self.size = size
         self.restarts = 0
         self._spawn = spawn
         self._deadline = deadline
@@ -124,9 +129,9 @@ class Pool:
         return sum(slot.ready for slot in self.slots)
 
     async def start(self) -> None:
-        """Connect to the workers."""
-        for slot in self.slots:
-            await slot.worker.connect(self)
+        """Connect to the first worker; the others follow."""
+        await self.slots[0].worker.connect(self)
+        asyncio.get_running_loop().call_later(_GROW_SECONDS, self._grow)
 
     async def stop(self) -> None:
         """End all workers, by their ids."""
@@ -167,6 +172,17 @@ class Pool:
                 return True
         return False
 
+    def _grow(self) -> None:
+        while len(self.slots) < self.size and not self._stopping:
+            slot = Slot(self._spawn())
+            self.slots.append(slot)
+            self._background(slot.worker.connect(self))
+
+    def _background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     # who works on what
 
     def _feed_idle(self) -> None:
@@ -204,6 +220,7 @@ class Pool:
         if header.get("op") == "ready":
             slot.ready, slot.failed_starts = True, 0
             log.info("worker %d is ready after %.2f s", worker.pid, header["seconds"])
+            self._grow()
         elif slot.job is not None:
             job, slot.job = slot.job, None
             _settle(job, header, body)
@@ -221,9 +238,7 @@ class Pool:
             self._retry(slot, job)
         slot.ready = slot.hung = False
         self.restarts += 1
-        task = asyncio.get_running_loop().create_task(self._replace(slot))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._background(self._replace(slot))
 
     def _retry(self, slot: Slot, job: Job) -> None:
         if job.attempts < MAX_ATTEMPTS:

@@ -110,7 +110,7 @@ class WorkerProcess(asyncio.Protocol):
         except FrameError:
             self.kill()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """The worker ended, or was ended."""
         assert self._listener is not None
         self._listener.on_lost(self)

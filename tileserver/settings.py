@@ -12,7 +12,7 @@ from pathlib import Path
 
 from jeoview.errors import ParameterError
 
-TOKEN_VARIABLE = "JEOVIEW_TOKEN"  # noqa: S105 - the name of a variable
+TOKEN_VARIABLE = "JEOVIEW_TOKEN"
 ENGINE = "jeoview.engine:Engine.default"
 _LOCAL = ("127.0.0.1", "::1", "localhost")
 

@@ -214,8 +214,9 @@ class Tiles:
         return None
 
     def _land(self, flight: Flight, done: asyncio.Future[tuple[dict[str, object], bytes]]) -> None:
-        if done.cancelled() or (error := done.exception()) is not None:
-            self._crash(flight, failure_of(error if not done.cancelled() else asyncio.CancelledError()))
+        error = done.exception()
+        if error is not None:
+            self._crash(flight, failure_of(error))
             return
         header, data = done.result()
         group = self._group(flight.request)

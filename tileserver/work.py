@@ -107,7 +107,7 @@ class Work:
         """The same as a picture."""
         return {}, legend.draw(self._legend(header))
 
-    def operators(self, header: Header, _: bytes) -> Reply:
+    def operators(self, _: Header, __: bytes) -> Reply:
         """Help text and JSON Schema of every operator."""
         return {}, json.dumps(chain.operator_schemas(), sort_keys=True).encode()
 
@@ -158,7 +158,8 @@ def _declaration(declared: Mapping[str, Any]) -> dict[str, Any]:
 
 def _name(node: Node) -> str:
     """The steps of the trunk of a chain, the last one first."""
-    steps, here = [], node
+    steps: list[str] = []
+    here = node
     while here.children and len(steps) < 4:
         steps.append(here.operator)
         here = here.children[0]

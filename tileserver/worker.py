@@ -5,6 +5,7 @@ Started by `tileserver.process` with a socket as its only tie; it ends when the 
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import gc
 import logging
@@ -15,6 +16,8 @@ import sys
 import threading
 import time
 from typing import BinaryIO
+
+import psutil
 
 from tileserver.failures import failure_of
 from tileserver.frames import Header, pack, read
@@ -40,7 +43,6 @@ def answer(work: Work, header: Header, body: bytes) -> bytes:
 
 def main(arguments: list[str]) -> None:
     """Run as ``python -m tileserver.worker SOCKET ENGINE``."""
-    start = time.perf_counter()
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s worker {os.getpid()} %(levelname)s %(message)s")
     # The server ends workers; an interrupt from a terminal is for the server alone.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -50,11 +52,9 @@ def main(arguments: list[str]) -> None:
     work = Work(engine_of(arguments[1]))
     gc.collect()
     gc.freeze()
-    connection.sendall(pack({"op": "ready", "seconds": time.perf_counter() - start}))
-    try:
+    connection.sendall(pack({"op": "ready", "seconds": time.time() - psutil.Process().create_time()}))
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         serve(work, connection.makefile("rb"), connection)
-    except (BrokenPipeError, ConnectionResetError):
-        pass
 
 
 def _end_with_parent(parent: int) -> None:

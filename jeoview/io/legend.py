@@ -98,8 +98,8 @@ def _gradient(pen: ImageDraw.ImageDraw, legend: Mapping[str, Any], top: int, fon
     for x in range(width):
         position = x / (width - 1) * (len(colours) - 1)
         index = min(int(position), len(colours) - 2)
-        low, high, part = colours[index], colours[index + 1], position - index
-        colour = tuple(round(a + (b - a) * part) for a, b in zip(low, high, strict=True))
+        part = position - index
+        colour = tuple(round(a + (b - a) * part) for a, b in zip(colours[index], colours[index + 1], strict=True))
         pen.line((_MARGIN + x, top, _MARGIN + x, top + _BAR_HEIGHT), fill=(*colour, 255))
     pen.rectangle((_MARGIN, top, _MARGIN + width - 1, top + _BAR_HEIGHT), outline=_FRAME)
     low, high = float(legend["vmin"]), float(legend["vmax"])

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import psutil
 
-from jeoview import chain, errors
+from jeoview import errors
 from jeoview.errors import JeoviewError, ServerError
 from jeoview.graph import Node
 from jeoview.session.address import Address, locked, read_address, state_file
@@ -57,7 +57,7 @@ class Session:
         self.settings = settings
         self._process = process
         self._store = open_store(settings.store)
-        self._proxy: str | None | bool = False
+        self._proxy: str | bool | None = False
 
     @classmethod
     def current(cls) -> Session:
@@ -104,6 +104,8 @@ class Session:
         StoreError
             If the store cannot be written.
         """
+        from jeoview import chain  # the server imports this package and must not wait for all operators
+
         self._store.put(f"chain:{node.key}", chain.encode(node).encode())
         return node.key
 
@@ -298,7 +300,7 @@ def _spawn(path: Path, log: Path, port: int, token: str) -> subprocess.Popen[byt
     root = Path(__file__).resolve().parents[2]
     if "site-packages" not in root.parts:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), environment.get("PYTHONPATH", "")]))
-    with log.open("wb", opener=_private) as output:
+    with open(log, "wb", opener=_private) as output:
         return subprocess.Popen(
             [*command, "--owner", str(os.getpid())],
             stdin=subprocess.DEVNULL,
