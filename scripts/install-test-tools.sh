@@ -29,7 +29,7 @@ if [ -z "$why" ]; then
     $as_root apt-get update -qq || echo "apt-get update failed; trying with the lists that are here"
     for package in $missing; do
         $as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
-            apt-get install -y --no-install-recommends "$package" || why="apt-get install $package failed"
+            apt-get install -y --no-install-recommends "$package" || why="apt-get could not install it"
     done
 fi
 
