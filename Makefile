@@ -1,7 +1,7 @@
 ## make demo     install, prepare the demo collections, start JupyterLab on the first notebook
 ##               (HEADLESS=1: run the notebook without a browser, results in demo-output/)
 ## make test     all tests (PYTEST_ARGS="tests/unit -x" narrows them)
-## make check    linter, format, types, import contracts, sizes (make -k check: all of them after a failure)
+## make check    linter, format, types, import contracts, sizes, dependencies (make -k check: all of them after a failure)
 ## make format   let the linter and the formatter repair what they can
 ## make bench    side by side with titiler, results in benchmarks/
 ## make pin      write what is installed here into constraints.txt
@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 PINS := pyproject.toml constraints.txt
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test check check-lint check-format check-types check-imports check-sizes format bench pin clean
+.PHONY: help demo test check check-lint check-format check-types check-imports check-sizes check-dependencies format bench pin clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -51,7 +51,7 @@ test: $(VENV)/.installed-test
 	@sh scripts/install-test-tools.sh
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-check: check-lint check-format check-types check-imports check-sizes
+check: check-lint check-format check-types check-imports check-sizes check-dependencies
 
 check-lint: $(VENV)/.installed-check
 	$(BIN)/python -m ruff check .
@@ -67,6 +67,9 @@ check-imports: $(VENV)/.installed-check
 
 check-sizes: $(VENV)/.installed-check
 	$(BIN)/python scripts/check_sizes.py
+
+check-dependencies: $(VENV)/.installed-check
+	$(BIN)/python scripts/check_dependencies.py
 
 format: $(VENV)/.installed-check
 	$(BIN)/python -m ruff check --fix .
