@@ -13,7 +13,7 @@ import geopandas
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 
-from jeoview.errors import JeoviewError, ParameterError, SourceError, choices
+from jeoview.errors import JeoviewError, ParameterError, RefusedError, SourceError, choices
 from jeoview.projection import WGS84, canonical_crs
 
 Feature = dict[str, Any]
@@ -58,6 +58,8 @@ def read_vector(path: Path, layer: str | None = None, *, max_features: int = 1_0
     ------
     SourceError
         If the file is missing or no vector file.
+    RefusedError
+        If it only points to other files (OGR VRT).
     ParameterError
         If the layer does not exist or is not named where there are several, the file does not say
         its coordinate reference system, or it holds too many features.
@@ -76,7 +78,9 @@ def read_vector(path: Path, layer: str | None = None, *, max_features: int = 1_0
     return [_feature(feature) for feature in collection["features"]]
 
 
-def write_vector(path: Path, layers: Mapping[str, Sequence[Feature]], *, crs: str = WGS84) -> None:
+def write_vector(
+    path: Path, layers: Mapping[str, Sequence[Feature]], *, crs: str = WGS84, written: str | None = None
+) -> None:
     """Write features into a new file; a temporary file that is renamed at the end.
 
     Parameters
@@ -87,6 +91,9 @@ def write_vector(path: Path, layers: Mapping[str, Sequence[Feature]], *, crs: st
         GeoJSON features in EPSG:4326 of each layer.
     crs : str
         Reference system of the file; the coordinates are transformed.
+    written : str, optional
+        Time that a GeoPackage says it was written (RFC 3339, UTC); now, where it is left out. With
+        a time, equal features give equal bytes.
 
     Raises
     ------
@@ -103,6 +110,7 @@ def write_vector(path: Path, layers: Mapping[str, Sequence[Feature]], *, crs: st
     if len(layers) > 1 and driver != "GPKG":
         raise ParameterError(f"a {driver} file holds one layer, {len(layers)} were given; write a .gpkg")
     folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": written})
     try:
         for position, (name, features) in enumerate(layers.items()):
             frame = geopandas.GeoDataFrame.from_features(features, crs=WGS84).to_crs(canonical_crs(crs))
@@ -114,6 +122,7 @@ def write_vector(path: Path, layers: Mapping[str, Sequence[Feature]], *, crs: st
             f"the file {path.name!r} cannot be written: is the disk full, or the folder locked?"
         ) from error
     finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -131,9 +140,12 @@ def _choose(path: Path, layer: str | None) -> str:
 
 
 def _check_file(path: Path) -> None:
-    """Only what the file system knows: GDAL would open ``/vsicurl/`` and ``PG:`` names as well."""
+    """Only what the file system knows (GDAL would open ``/vsicurl/`` and ``PG:`` names as well), and no pointer."""
     if not path.is_file():
         raise SourceError(f"there is no file {path.name!r}")
+    with path.open("rb") as file:
+        if b"<OGRVRT" in file.read(4096):
+            raise RefusedError(f"{path.name!r} is a VRT that points to other files; open those themselves")
 
 
 def _unreadable(path: Path) -> SourceError:
