@@ -1,0 +1,269 @@
+"""The map of a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from jeoview.errors import ParameterError
+from jeoview.grid import check_bounds
+from jeoview.image import Image
+from jeoview.projection import Bounds
+from jeoview.widgets.basemaps import check_basemap
+from jeoview.widgets.layers import MapLayer, TileSession, Value, check_image
+from jeoview.widgets.scene import LayerName, Scene
+from jeoview.widgets.source import credit_of
+from jeoview.widgets.view import ASSUMED_HEIGHT
+from jeoview.widgets.window import Window
+
+
+class Map:
+    """A map on which images are computed as one looks at them.
+
+    Parameters
+    ----------
+    center : (lat, lon), optional
+        Degrees, in the order of ipyleaflet and folium. Without it the first layer is brought into view.
+    zoom : int, optional
+        0 (the world) to 24.
+    basemap : str
+        ``"osm"``, ``"light"``, ``"dark"``, ``"topo"``, ``"satellite"`` or ``"none"``. Without internet it
+        is a plain background.
+    height : int
+        Pixels.
+    session : TileSession, optional
+        The way to the tile server; found or started at the first `add` where none is given.
+
+    Raises
+    ------
+    ParameterError
+        If a value makes no sense.
+
+    Examples
+    --------
+    >>> m = jv.Map()                                                                # doctest: +SKIP
+    >>> m.add(ndvi.colormap("RdYlGn", vmin=-0.2, vmax=0.9), name="NDVI")            # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        center: Sequence[float] | None = None,
+        zoom: int | None = None,
+        basemap: str = "osm",
+        *,
+        height: int = ASSUMED_HEIGHT,
+        session: TileSession | None = None,
+    ) -> None:
+        # Once the user has said where to look, no layer moves the map by itself.
+        self._placed = center is not None or zoom is not None
+        self._window = Window(center, zoom, check_basemap(basemap), height)
+        self._scene = Scene(self._window, basemap, session)
+
+    @property
+    def widget(self) -> Any:
+        """The ipywidgets box, to be put into a layout of one's own."""
+        return self._scene.frame.widget
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        return self.widget._repr_mimebundle_(**options)
+
+    def __repr__(self) -> str:
+        return f"<jeoview.Map {[layer.name for layer in self.layers]} zoom {self.zoom}>"
+
+    # ------------------------------------------------------------ layers
+
+    def add(
+        self,
+        image: Image,
+        name: str | None = None,
+        opacity: float = 1.0,
+        visible: bool = True,
+        attribution: str | None = None,
+    ) -> MapLayer:
+        """Show an image, on top of the others.
+
+        An image that does not end in colour is shown in true colour where it has red, green and blue bands, else in
+        grey, and the legend says so. A name that is on the map already gets the new image in its place; the old
+        picture stays until the new one is complete.
+
+        Parameters
+        ----------
+        image : Image
+            One image; a collection becomes one by ``.median()``, ``.mosaic()`` and the like.
+        name : str, optional
+            ``Layer 1`` and so on by default.
+        opacity : float
+            0 (clear) to 1 (opaque).
+        visible : bool
+            A layer that is not seen asks for no tiles.
+        attribution : str, optional
+            Shown in the corner of the map; the collection's own by default.
+
+        Raises
+        ------
+        ParameterError
+            If it is no image, or a slider parameter is declared in another way by another layer.
+        ServerError
+            If the tile server cannot be started.
+        """
+        scene = self._scene
+        with scene.lock:
+            chosen = self._free_name() if name is None else check_name(name)
+            known = next((layer for layer in self.layers if layer.name == chosen), None)
+            if known is not None:
+                return _replace(known, image, opacity, visible, failed=scene.messages.about(chosen))
+            credit = credit_of(check_image(image)) if attribution is None else attribution
+            layer = MapLayer(scene, image, name=chosen, opacity=opacity, visible=visible, credit=credit)
+            if not self._placed and layer.bbox is not None:
+                self.fit(layer.bbox)
+            scene.add(layer)
+            return layer
+
+    def remove(self, layer: LayerName) -> None:
+        """Take a layer off the map.
+
+        Raises
+        ------
+        ParameterError
+            If there is none of that name.
+        """
+        with self._scene.lock:
+            self._scene.remove(self.layer(layer))
+
+    def clear(self) -> None:
+        """Take all layers off the map."""
+        for layer in self.layers:
+            self.remove(layer)
+
+    @property
+    def layers(self) -> tuple[MapLayer, ...]:
+        """The layers from the bottom to the top."""
+        return tuple(self._scene.layers)
+
+    def layer(self, name: LayerName) -> MapLayer:
+        """The layer of a name.
+
+        Raises
+        ------
+        ParameterError
+            If there is none.
+        """
+        return self._scene.find(name)
+
+    def move(self, layer: LayerName, position: int) -> None:
+        """Put a layer at a position of `layers`: 0 is the bottom, -1 the top."""
+        if isinstance(position, bool) or not isinstance(position, int):
+            raise ParameterError(f"position is {position!r}; expected a whole number, 0 for the bottom, -1 for the top")
+        with self._scene.lock:
+            self._scene.move(self.layer(layer), position if position >= 0 else len(self.layers) + position)
+
+    def bring_to_front(self, layer: LayerName) -> None:
+        """Put a layer on top."""
+        self.move(layer, -1)
+
+    def send_to_back(self, layer: LayerName) -> None:
+        """Put a layer below all others."""
+        self.move(layer, 0)
+
+    # ------------------------------------------------------------ view
+
+    @property
+    def bounds(self) -> Bounds:
+        """What is seen: (west, south, east, north) in degrees of EPSG:4326."""
+        return self._window.bounds
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """(lat, lon) in degrees; may be set."""
+        return self._window.center
+
+    @center.setter
+    def center(self, center: Sequence[float]) -> None:
+        self._placed = True
+        self._window.go(center)
+
+    @property
+    def zoom(self) -> int:
+        """Web Mercator zoom; may be set."""
+        return self._window.zoom
+
+    @zoom.setter
+    def zoom(self, zoom: int) -> None:
+        self._placed = True
+        self._window.go(zoom=zoom)
+
+    def fit(self, area: Bounds | Image | LayerName) -> None:
+        """Bring bounds, an image or a layer into view.
+
+        Raises
+        ------
+        ParameterError
+            If the bounds make no sense, or the image does not say where it has data.
+        """
+        if isinstance(area, Image):
+            bounds = area.bbox
+        elif isinstance(area, (str, MapLayer)):
+            bounds = self.layer(area).bbox
+        else:
+            bounds = check_bounds(area)
+        if bounds is None:
+            raise ParameterError("the image does not say where it has data; give bounds (west, south, east, north)")
+        self._placed = True
+        self._window.fit(bounds)
+
+    @property
+    def basemap(self) -> str:
+        """Name of the base map; may be set."""
+        return str(self._scene.frame.basemap.value)
+
+    @basemap.setter
+    def basemap(self, name: str) -> None:
+        self._scene.frame.basemap.value = check_basemap(name)
+
+    # ------------------------------------------------------------ sliders
+
+    @property
+    def parameters(self) -> dict[str, Value]:
+        """Where the sliders stand; exports take it as ``parameters=m.parameters``."""
+        return dict(self._scene.parameters)
+
+    def set_parameter(self, name: str, value: Value) -> None:
+        """Move a slider.
+
+        Raises
+        ------
+        ParameterError
+            If no layer has such a parameter, or the value does not fit.
+        """
+        self._scene.sliders.set(name, value)
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """What stands in the message bar under the map."""
+        return self._scene.messages.texts
+
+    def _free_name(self) -> str:
+        names = {layer.name for layer in self.layers}
+        return next(name for name in (f"Layer {n}" for n in range(1, len(names) + 2)) if name not in names)
+
+
+def _replace(layer: MapLayer, image: Image, opacity: float, visible: bool, *, failed: bool) -> MapLayer:
+    layer.image = image
+    layer.opacity, layer.visible = opacity, visible
+    if failed:
+        # The cell was run again because something failed: what failed must be asked for again.
+        layer.reload()
+    return layer
+
+
+def check_name(name: object) -> str:
+    """Return the name of a layer.
+
+    Raises
+    ------
+    ParameterError
+        If it is not a text of 1 to 80 signs.
+    """
+    if not isinstance(name, str) or not 0 < len(name.strip()) <= 80:
+        raise ParameterError(f"name is {name!r}; expected a text of 1 to 80 signs")
+    return name.strip()
