@@ -54,6 +54,15 @@ def data_dir() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of Debian's Chromium."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("chromium is not installed (Debian: apt install chromium)")
+    return program
+
+
 @dataclass(frozen=True)
 class RedisServer:
     """A redis-server that a test started; ``process`` is ended by its id."""
