@@ -59,12 +59,12 @@ def legend_html(title: str, described: Mapping[str, Any], note: str = "") -> str
     return f'<div class="jv-legend-part"><div class="jv-legend-head">{head}</div>{body}{_small(note)}</div>'
 
 
-def legends_html(parts: Sequence[str], credits: Iterable[str]) -> str:
+def legends_html(parts: Sequence[str], sources: Iterable[str]) -> str:
     """The card in the corner of the map: a part for each layer that is seen, and where the data come from."""
     if not parts:
         return ""
-    sources = ", ".join(dict.fromkeys(filter(None, credits)))
-    return f'<div class="jv-legend">{"".join(parts)}{_small(sources)}</div>'
+    shown = ", ".join(dict.fromkeys(filter(None, sources)))
+    return f'<div class="jv-legend">{"".join(parts)}{_small(shown)}</div>'
 
 
 def _small(text: str) -> str:
