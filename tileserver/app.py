@@ -16,9 +16,9 @@ from jeoview.session.address import Address, code_version, forget_address, write
 from jeoview.settings import Settings
 from jeoview.store import open_store
 from tileserver import handlers
+from tileserver.base import MAX_TEXT, Services
 from tileserver.cache import SharedTiles, TileMemory
 from tileserver.chains import Chains, Errors
-from tileserver.handlers import Services
 from tileserver.metrics import Metrics
 from tileserver.owners import Owners
 from tileserver.pool import Pool
@@ -29,7 +29,7 @@ from tileserver.tiles import Tiles
 log = logging.getLogger("tileserver")
 
 _OWNERS_SECONDS = 1.0
-_MAX_REQUEST = handlers.MAX_TEXT + (1 << 20)
+_MAX_REQUEST = MAX_TEXT + (1 << 20)
 _KEY = "(?P<key>[^/]+)"
 
 ROUTES = [

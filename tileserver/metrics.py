@@ -18,6 +18,7 @@ class Metrics:
         self.requests = self._counter("requests", "Requests answered", "handler", "status")
         self.cache = self._counter("tile_memory", "Tiles asked of the memory", "result")
         self.shared = self._counter("tile_shared", "Tiles asked of the shared store", "result")
+        self.rendered = self._counter("tiles_rendered", "Tiles that a worker computed")
         self.dropped = self._counter("tiles_dropped", "Tiles that nobody waited for any more")
         self.errors = self._counter("errors", "Errors answered", "code")
         self.seconds = Histogram(

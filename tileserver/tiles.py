@@ -219,6 +219,7 @@ class Tiles:
             self._crash(flight, failure_of(error))
             return
         header, data = done.result()
+        self._metrics.rendered.inc()
         group = self._group(flight.request)
         if group is not None:
             self._fitted.put(group, True)

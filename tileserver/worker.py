@@ -21,6 +21,7 @@ import psutil
 
 from tileserver.failures import failure_of
 from tileserver.frames import Header, pack, read
+from tileserver.warm import warm_up
 from tileserver.work import Work, engine_of
 
 _ORPHAN_SECONDS = 1.0
@@ -50,6 +51,7 @@ def main(arguments: list[str]) -> None:
     _end_with_parent(os.getppid())
     connection = socket.socket(fileno=int(arguments[0]))
     work = Work(engine_of(arguments[1]))
+    warm_up()
     gc.collect()
     gc.freeze()
     connection.sendall(pack({"op": "ready", "seconds": time.time() - psutil.Process().create_time()}))
