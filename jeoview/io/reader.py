@@ -317,7 +317,7 @@ class Reader:
             np.array(offsets, dtype=np.int64),
             np.array([_calibration(p.info, source.dtype) for p in plans]),
         )
-        gather(plan.method, plan.where)(out, np.empty(0, source.dtype), described, plan.where.where)
+        gather(plan.method, plan.where)(out, np.zeros(1, source.dtype), described, plan.where.where)
 
     def _block(self, plan: Plan, row: int, col: int) -> Block:
         band = 0 if plan.shape.bands > 1 else plan.info.index - 1
