@@ -31,8 +31,9 @@ def control_of(parameter: Parameter) -> Any:
 
 
 def _number_field(parameter: Parameter, layout: Any) -> Any:
-    kind = ipywidgets.IntText if isinstance(parameter.default, int) else ipywidgets.FloatText
-    return kind(value=parameter.default, step=parameter.step, layout=layout)
+    if isinstance(parameter.default, int):
+        return ipywidgets.IntText(value=parameter.default, step=int(parameter.step or 1), layout=layout)
+    return ipywidgets.FloatText(value=parameter.default, step=parameter.step, layout=layout)
 
 
 def _slider(parameter: Parameter, low: float, high: float, layout: Any) -> Any:
