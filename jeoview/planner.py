@@ -271,6 +271,25 @@ def needs_view(root: Node) -> bool:
     return any(find(node.operator).mode is Mode.FULL and options_of(node)["region"] == "view" for node in walk(root))
 
 
+def time_axis(planned: Plan) -> Step:
+    """The source step whose scenes are the layers of a series, in order.
+
+    Raises
+    ------
+    ParameterError
+        If the result is no series, or an operator on the way made dates of its own.
+    """
+    steps = {step.place: step for step in planned.steps}
+    step = planned.steps[-1]
+    while step.operator.mode is not Mode.SOURCE:
+        before = [steps[edge] for edge in step.needs if isinstance(edge, tuple)]
+        series = [found for found in before if describe(found.node).kind is Kind.SERIES]
+        if not series or not (step.is_cut or is_lifted(step.node)):
+            raise ParameterError(f"{step.node.operator} has no scenes along its time axis")
+        step = series[0]
+    return step
+
+
 Measure = Callable[[Node, Grid, Names], tuple[int, int]]
 
 
