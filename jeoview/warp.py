@@ -31,6 +31,8 @@ EARTH_RADIUS = 6_378_137.0
 # resolutions are not exact in binary. Only for windows of the source's own reference system.
 SNAP = 1e-6
 MAX_OVERSAMPLING = 1.05
+# Windows with more control points are remembered only shortly.
+FEW = 2048
 
 Affine = tuple[float, float, float, float, float, float]
 Floats = NDArray[np.float64]
@@ -122,7 +124,9 @@ def positions(source: Placement, target: Grid) -> Positions:
     step = 1 if source.crs == target.crs else spacing(target.lattice)
     first_row, first_col = target.row // step, target.col // step
     count = (target.row + target.height - 1) // step - first_row, (target.col + target.width - 1) // step - first_col
-    x, y, torn = _control_points(source.crs, target.lattice, step, first_row, first_col, count[0] + 2, count[1] + 2)
+    rows, cols = count[0] + 2, count[1] + 2
+    control_points = _few_points if rows * cols <= FEW else _many_points
+    x, y, torn = control_points(source.crs, target.lattice, step, first_row, first_col, rows, cols)
     window = (step, target.row - first_row * step, target.col - first_col * step)
     nodes = _pixels(source, x, y)
     if torn is None:
@@ -149,7 +153,6 @@ def _pixels(source: Placement, x: Floats, y: Floats) -> tuple[Floats, Floats]:
     return (a * (y - f) - d * (x - c)) / area, (e * (x - c) - b * (y - f)) / area
 
 
-@lru_cache(maxsize=4096)
 def _control_points(
     crs: str, lattice: Lattice, step: int, row: int, col: int, height: int, width: int
 ) -> tuple[Floats, Floats, NDArray[np.bool_] | None]:
@@ -159,6 +162,10 @@ def _control_points(
     x, y = _centres(crs, lattice, *np.meshgrid(rows, cols, indexing="ij"))
     torn = _torn(x, y, lattice, crs, step) if step > 1 else np.zeros((1, 1), dtype=bool)
     return x, y, torn if torn.any() else None
+
+
+_few_points = lru_cache(maxsize=2048)(_control_points)
+_many_points = lru_cache(maxsize=8)(_control_points)
 
 
 def _centres(crs: str, lattice: Lattice, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> tuple[Floats, Floats]:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,11 @@ class Level:
         """Number of blocks down and across."""
         return -(-self.height // self.block_height), -(-self.width // self.block_width)
 
+    @property
+    def block_items(self) -> int:
+        """Numbers in one block."""
+        return self.block_height * self.row_stride
+
 
 class BlockSource(Protocol):
     """A raster file that is open, or can be opened again at any time, by any thread."""
@@ -83,51 +88,67 @@ class Block(NamedTuple):
     array: Array | None
     address: int
 
+    @classmethod
+    def of(cls, array: Array | None) -> Block:
+        """Wrap a decoded array."""
+        return cls(array, 0 if array is None else array.ctypes.data)
 
-class BlockCache:
-    """Decoded blocks by key, the least recently used dropped first; each is decoded by one thread at a time.
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory."""
+        return 64 if self.array is None else self.array.nbytes
+
+
+class Sized(Protocol):
+    """A value that knows how much memory it takes."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory."""
+
+
+V = TypeVar("V", bound=Sized)
+
+
+class ByteCache(Generic[V]):
+    """Values by key, the least recently used dropped first; each is made by one thread at a time.
 
     Parameters
     ----------
     capacity : int
-        Bytes of decoded blocks that are kept.
+        Bytes of values that are kept.
     """
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._lock = threading.Lock()
-        self._blocks: OrderedDict[Hashable, Block] = OrderedDict()
-        self._flights: dict[Hashable, Future[Block]] = {}
-        self._bytes = 0
+        self._values: OrderedDict[Hashable, V] = OrderedDict()
+        self._flights: dict[Hashable, Future[V]] = {}
+        self.nbytes = 0
         self.hits = 0
         self.misses = 0
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes held now."""
-        return self._bytes
+    def __len__(self) -> int:
+        return len(self._values)
 
-    def get(self, key: Hashable, load: Callable[[], Array | None]) -> Block:
-        """Return the block, from memory or by ``load``; whoever asks meanwhile waits for the same answer."""
+    def get(self, key: Hashable, make: Callable[[], V]) -> V:
+        """Return the value, from memory or by ``make``; who asks meanwhile waits for the same answer or error."""
         with self._lock:
-            block = self._blocks.get(key)
-            if block is not None:
-                self._blocks.move_to_end(key)
+            value = self._values.get(key)
+            if value is not None:
+                self._values.move_to_end(key)
                 self.hits += 1
-                return block
+                return value
             flight = self._flights.get(key)
             if flight is None:
-                mine: Future[Block] = Future()
+                mine: Future[V] = Future()
                 self._flights[key] = mine
                 self.misses += 1
-        if flight is not None:
-            return flight.result()
-        return self._fly(key, load, mine)
+        return flight.result() if flight is not None else self._fly(key, make, mine)
 
-    def _fly(self, key: Hashable, load: Callable[[], Array | None], flight: Future[Block]) -> Block:
+    def _fly(self, key: Hashable, make: Callable[[], V], flight: Future[V]) -> V:
         try:
-            array = load()
-            block = Block(array, 0 if array is None else array.ctypes.data)
+            value = make()
         except BaseException as error:
             with self._lock:
                 del self._flights[key]
@@ -135,22 +156,20 @@ class BlockCache:
             raise
         with self._lock:
             del self._flights[key]
-            self._keep(key, block)
-        flight.set_result(block)
-        return block
+            self._keep(key, value)
+        flight.set_result(value)
+        return value
 
-    def _keep(self, key: Hashable, block: Block) -> None:
-        size = 64 if block.array is None else block.array.nbytes
-        if size > self._capacity:
+    def _keep(self, key: Hashable, value: V) -> None:
+        if value.nbytes > self._capacity:
             return
-        self._blocks[key] = block
-        self._bytes += size
-        while self._bytes > self._capacity:
-            _, old = self._blocks.popitem(last=False)
-            self._bytes -= 64 if old.array is None else old.array.nbytes
+        self._values[key] = value
+        self.nbytes += value.nbytes
+        while self.nbytes > self._capacity:
+            self.nbytes -= self._values.popitem(last=False)[1].nbytes
 
     def clear(self) -> None:
-        """Forget all blocks."""
+        """Forget everything."""
         with self._lock:
-            self._blocks.clear()
-            self._bytes = 0
+            self._values.clear()
+            self.nbytes = 0

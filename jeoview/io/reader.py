@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,108 +16,61 @@ from numpy.typing import NDArray
 from jeoview.errors import BandError, RefusedError, SourceError, choices
 from jeoview.grid import Grid, Lattice
 from jeoview.io import access
-from jeoview.io.blocks import Block, BlockCache, BlockSource, Level
-from jeoview.io.gdal import Handles, open_gdal
-from jeoview.io.geotiff import open_geotiff
+from jeoview.io.blocks import Block, ByteCache, Level
+from jeoview.io.items import BandLike, ItemLike
+from jeoview.io.sources import Opened, Sources, check_etag
 from jeoview.kernels import warp as kernel
 from jeoview.projection import Bounds
 from jeoview.warp import Placement, Positions, check_method, choose_level, gather, positions
 
 Array = NDArray[Any]
-MAX_SOURCES = 1024
+Ints = NDArray[np.int64]
+GEOMETRY_BYTES = 16 << 20
+MARGIN = {"nearest": 1e-3, "bilinear": 0.501}
 
 
-class BandLike(Protocol):
-    """What the reader needs to know of a band: see `jeoview.catalog`."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Geometry:
+    """How a grid lies on one level of a source: the same for all files of equal placement.
 
-    @property
-    def name(self) -> str:
-        """Name within the item."""
+    Parameters
+    ----------
+    where : Positions
+        Source positions of the grid's pixels.
+    shape : Level
+        The level.
+    blocks : tuple of (int, int)
+        Row and column of every block that is read.
+    first : (int, int)
+        The first block row and column among them.
+    table : (int, int)
+        Number of block rows and columns from there to the last.
+    layout : (10,) int64
+        See `jeoview.kernels.warp`.
+    """
 
-    @property
-    def href(self) -> str:
-        """Path of the file."""
-
-    @property
-    def index(self) -> int:
-        """Band in the file, from 1."""
-
-    @property
-    def scale(self) -> float:
-        """Value = scale * number + offset."""
-
-    @property
-    def offset(self) -> float:
-        """Value = scale * number + offset."""
-
-    @property
-    def nodata(self) -> float | None:
-        """Number that stands for nothing."""
-
-    @property
-    def role(self) -> str:
-        """``quality`` for classes, which are never averaged."""
+    where: Positions
+    shape: Level
+    blocks: tuple[tuple[int, int], ...]
+    first: tuple[int, int]
+    table: tuple[int, int]
+    layout: Ints
 
     @property
-    def etag(self) -> str:
-        """Version of the file."""
-
-    @property
-    def subdataset(self) -> str | None:
-        """Variable in a file that holds many."""
+    def nbytes(self) -> int:
+        """Bytes of memory, about."""
+        return 1000 + 64 * len(self.blocks) + sum(axis.nbytes for axis in self.where.nodes)
 
 
-class ItemLike(Protocol):
-    """What the reader needs to know of an item: see `jeoview.catalog`."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """Bands of one file on one grid."""
 
-    @property
-    def collection(self) -> str:
-        """Name of its collection."""
-
-    @property
-    def id(self) -> str:
-        """Name within the collection."""
-
-    @property
-    def bbox(self) -> Bounds:
-        """(west, south, east, north) in degrees; west > east across the antimeridian."""
-
-    @property
-    def bands(self) -> Mapping[str, BandLike]:
-        """Bands by name."""
-
-
-class ItemSource(Protocol):
-    """Where items are looked up: the catalogue."""
-
-    def item(self, collection: str, id: str) -> ItemLike:  # noqa: A002 - the catalogue's own word
-        """Return an item, or raise `SourceError`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A source and the file that it was opened from."""
-
-    source: BlockSource
-    version: access.Version
-    stat: tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What one band needs on one grid."""
-
-    info: BandLike
+    infos: list[BandLike]
     opened: Opened
     level: int
-    placement: Placement
-    where: Positions
+    geometry: Geometry
     method: str
-
-    @property
-    def shape(self) -> Level:
-        """The level that is read."""
-        return self.opened.source.levels[self.level]
 
 
 class Reader:
@@ -127,8 +78,6 @@ class Reader:
 
     Parameters
     ----------
-    catalog : ItemSource
-        Where `frozen` looks items up.
     cache_bytes : int
         Memory for decoded blocks.
     roots : tuple of Path
@@ -137,39 +86,10 @@ class Reader:
         Whether VRT files are opened, which may name any other file.
     """
 
-    def __init__(
-        self, catalog: ItemSource, *, cache_bytes: int, roots: tuple[Path, ...] = (), virtual: bool = False
-    ) -> None:
-        self._catalog = catalog
-        self._roots = roots
-        self._virtual = virtual
-        self._sources: OrderedDict[tuple[str, str | None], Opened] = OrderedDict()
-        self._lock = threading.Lock()
-        self._handles = Handles()
-        self.cache = BlockCache(cache_bytes)
-
-    def frozen(self, collection: str, id: str, etags: Mapping[str, str]) -> ItemLike:  # noqa: A002 - as `ItemLike`
-        """Look up an item of a frozen collection.
-
-        Parameters
-        ----------
-        collection, id : str
-            Its name.
-        etags : mapping of band name to etag
-            The versions of its files when it was frozen.
-
-        Raises
-        ------
-        SourceError
-            If it is not there any more, or one of its files is another version now.
-        """
-        item = self._catalog.item(collection, id)
-        for band, etag in etags.items():
-            if band not in item.bands:
-                raise SourceError(f"item {id!r}: it has no band {band!r} any more; make the chain again")
-            if item.bands[band].etag != etag:
-                raise SourceError(f"item {id!r}, band {band!r}: {access.changed()}")
-        return item
+    def __init__(self, *, cache_bytes: int, roots: tuple[Path, ...] = (), virtual: bool = False) -> None:
+        self._sources = Sources(roots, virtual=virtual)
+        self._geometries: ByteCache[Geometry] = ByteCache(GEOMETRY_BYTES)
+        self.cache: ByteCache[Block] = ByteCache(cache_bytes)
 
     def read(self, item: ItemLike, bands: Sequence[str], grid: Grid, resampling: str) -> Array:
         """Read bands of an item on a grid.
@@ -200,13 +120,14 @@ class Reader:
         RefusedError
             If a file lies outside the roots or is of a kind that is not opened.
         """
-        check_method(resampling)
-        plans = [self._plan(item, band, grid, resampling) for band in bands]
-        is_complex = any(plan.opened.source.dtype.kind == "c" for plan in plans)
+        jobs = self._jobs(item, bands, grid, check_method(resampling))
+        is_complex = any(job.opened.source.dtype.kind == "c" for job in jobs)
         out = np.empty((len(bands), *grid.shape), dtype=np.complex64 if is_complex else np.float32)
-        for first, last in _runs(plans):
-            with _named(item, plans[first].info):
-                self._gather(plans[first:last], grid, out[first:last])
+        first = 0
+        for job in jobs:
+            with _named(item, job.infos[0]):
+                self._fill(job, out[first : first + len(job.infos)])
+            first += len(job.infos)
         return out
 
     def touches(self, item: ItemLike, grid: Grid) -> bool:
@@ -215,9 +136,9 @@ class Reader:
         item_west, item_south, item_east, item_north = item.bbox
         if item_south > north or item_north < south:
             return False
-        if item_west <= item_east:
-            return any(item_west <= east + turn and item_east >= west + turn for turn in (-360.0, 0.0, 360.0))
-        return item_west <= east or item_east >= west or item_west <= east + 360.0 or item_east >= west - 360.0
+        if item_west > item_east:
+            item_east += 360.0
+        return any(item_west + turn <= east and item_east + turn >= west for turn in (-360.0, 0.0, 360.0))
 
     def cost(self, item: ItemLike, bands: Sequence[str], grid: Grid) -> int:
         """Bytes that would be decoded for a read when nothing is cached.
@@ -227,12 +148,11 @@ class Reader:
         BandError, SourceError, RefusedError
             As `read`.
         """
-        plans = [self._plan(item, band, grid, "bilinear") for band in bands]
         total = 0
-        for first, _ in _runs(plans):
-            plan = plans[first]
-            size = plan.shape.block_height * plan.shape.row_stride * plan.opened.source.dtype.itemsize
-            total += size * len(_touched(plan, grid))
+        for job in self._jobs(item, bands, grid, "bilinear"):
+            shape = job.geometry.shape
+            blocks = len(job.geometry.blocks) * (1 if shape.bands > 1 else len(job.infos))
+            total += blocks * shape.block_items * job.opened.source.dtype.itemsize
         return total
 
     def native_grid(self, item: ItemLike, band: str) -> Grid:
@@ -245,7 +165,7 @@ class Reader:
         """
         info = _band(item, band)
         with _named(item, info):
-            placement = self._open(info).source.placement
+            placement = self._sources.open(info).source.placement
             a, b, c, d, e, f = placement.transform
             if b or d or a <= 0.0 or e >= 0.0:
                 raise SourceError("the file is not north-up, so it has no grid of its own")
@@ -253,92 +173,63 @@ class Reader:
 
     def close(self) -> None:
         """Forget everything and close all files; the reader can still be used."""
-        self._handles.close()
+        self._sources.close()
+        self._geometries.clear()
         self.cache.clear()
-        with self._lock:
-            self._sources.clear()
 
-    def _plan(self, item: ItemLike, band: str, grid: Grid, resampling: str) -> Plan:
-        info = _band(item, band)
-        with _named(item, info):
-            opened = self._open(info)
-            source = opened.source
-            if not 1 <= info.index <= source.bands:
-                raise SourceError(f"the file has {source.bands} bands, not number {info.index}")
+    def _jobs(self, item: ItemLike, bands: Sequence[str], grid: Grid, resampling: str) -> list[Job]:
+        infos = [_band(item, band) for band in bands]
+        cuts = [i for i in range(1, len(infos)) if not _same_file(infos[i - 1], infos[i])]
+        return [
+            self._job(item, infos[first:last], grid, resampling)
+            for first, last in pairwise([0, *cuts, len(infos)])
+            if first < last
+        ]
+
+    def _job(self, item: ItemLike, infos: list[BandLike], grid: Grid, resampling: str) -> Job:
+        with _named(item, infos[0]):
+            opened = self._sources.open(infos[0])
+        for info in infos:
+            with _named(item, info):
+                check_etag(info, opened)
+                if not 1 <= info.index <= opened.source.bands:
+                    raise SourceError(f"the file has {opened.source.bands} bands, not number {info.index}")
+        source = opened.source
         shapes = tuple((level.height, level.width) for level in source.levels)
         level = choose_level(source.placement, shapes, grid.lattice)
-        placement = source.placement.at_level(*shapes[level])
-        method = "nearest" if info.role == "quality" else resampling
-        return Plan(info, opened, level, placement, positions(placement, grid), method)
-
-    def _open(self, info: BandLike) -> Opened:
-        key = (info.href, info.subdataset)
-        with self._lock:
-            opened = self._sources.get(key)
-        if opened is None or not _is_current(opened):
-            opened = self._open_anew(info)
-            with self._lock:
-                self._sources[key] = opened
-                while len(self._sources) > MAX_SOURCES:
-                    self._sources.popitem(last=False)
-        if info.etag and info.etag != opened.version.etag:
-            raise SourceError(access.changed())
-        return opened
-
-    def _open_anew(self, info: BandLike) -> Opened:
-        path = access.resolve(info.href, self._roots)
-        version = access.Version(path, access.current_etag(path))
-        if info.etag and info.etag != version.etag:
-            raise SourceError(access.changed())
-        source: BlockSource | None = None
-        if info.subdataset is None and path.is_file():
-            source = open_geotiff(version)
-        if source is None:
-            source = open_gdal(version, info.subdataset, self._handles, virtual=self._virtual)
-        return Opened(source, version, _stat(path))
-
-    def _gather(self, plans: list[Plan], grid: Grid, out: Array) -> None:
-        plan, shape = plans[0], plans[0].shape
-        source = plan.opened.source
-        touched = _touched(plan, grid)
-        if not len(touched):
-            out[...] = np.nan
-            return
-        first, last = touched.min(axis=0), touched.max(axis=0)
-        table = np.zeros(last - first + 1, dtype=np.int64)
-        # Held until the kernel is through: it reads by address.
-        blocks = [self._block(plan, int(i), int(j)) for i, j in touched]
-        for (i, j), block in zip(touched - first, blocks, strict=True):
-            table[i, j] = block.address
-        offsets = [(p.info.index - 1) * shape.band_stride if shape.bands > 1 else 0 for p in plans]
-        described = (
-            table,
-            _layout(plan.placement, shape, int(first[0]), int(first[1])),
-            np.array(offsets, dtype=np.int64),
-            np.array([_calibration(p.info, source.dtype) for p in plans]),
+        method = "nearest" if infos[0].role == "quality" else resampling
+        shape = source.levels[level]
+        geometry = self._geometries.get(
+            (source.placement, shape, grid, method), lambda: _geometry(source.placement, shape, grid, method)
         )
-        gather(plan.method, plan.where)(out, np.zeros(1, source.dtype), described, plan.where.where)
+        return Job(infos, opened, level, geometry, method)
 
-    def _block(self, plan: Plan, row: int, col: int) -> Block:
-        band = 0 if plan.shape.bands > 1 else plan.info.index - 1
-        version = plan.opened.version
-        # The path too: two files may share size and time of change.
-        key = (version.path, version.etag, plan.info.subdataset, plan.level, row, col, band)
-        return self.cache.get(key, lambda: plan.opened.source.load(plan.level, row, col, band))
+    def _fill(self, job: Job, out: Array) -> None:
+        geometry, shape = job.geometry, job.geometry.shape
+        if not geometry.blocks:
+            out[...] = np.nan
+        elif shape.bands > 1:
+            offsets = [(info.index - 1) * shape.band_stride for info in job.infos]
+            self._gather(job, 0, offsets, job.infos, out)
+        else:
+            for i, info in enumerate(job.infos):
+                self._gather(job, info.index - 1, [0], [info], out[i : i + 1])
 
+    def _gather(self, job: Job, band: int, offsets: list[int], infos: list[BandLike], out: Array) -> None:
+        geometry, source = job.geometry, job.opened.source
+        # Held until the kernel is through: it reads by address.
+        blocks = [self._block(job, row, col, band) for row, col in geometry.blocks]
+        table = np.zeros(geometry.table, dtype=np.int64)
+        top, left = geometry.first
+        for (row, col), block in zip(geometry.blocks, blocks, strict=True):
+            table[row - top, col - left] = block.address
+        calibration = np.array([_calibration(info, source.dtype) for info in infos])
+        described = (table, geometry.layout, np.array(offsets, dtype=np.int64), calibration)
+        gather(job.method, geometry.where)(out, np.zeros(1, source.dtype), described, geometry.where.where)
 
-def _is_current(opened: Opened) -> bool:
-    try:
-        if opened.stat != _stat(opened.version.path):
-            return False
-        return not opened.version.path.is_dir() or access.current_etag(opened.version.path) == opened.version.etag
-    except OSError:
-        return False
-
-
-def _stat(path: Path) -> tuple[int, int]:
-    status = os.stat(path)  # noqa: PTH116 - on the hot path
-    return status.st_size, status.st_mtime_ns
+    def _block(self, job: Job, row: int, col: int, band: int) -> Block:
+        key = (job.opened.name, job.level, row, col, band)
+        return self.cache.get(key, lambda: Block.of(job.opened.source.load(job.level, row, col, band)))
 
 
 def _band(item: ItemLike, band: str) -> BandLike:
@@ -358,37 +249,36 @@ def _named(item: ItemLike, info: BandLike) -> Iterator[None]:
         raise SourceError(f"item {item.id!r}, band {info.name!r}: {access.gone(error)}") from error
 
 
-def _runs(plans: list[Plan]) -> list[tuple[int, int]]:
-    """First and last + 1 of neighbours that one pass of the kernel reads: bands of the same blocks."""
-    starts = [i for i, plan in enumerate(plans) if i == 0 or not _together(plans[i - 1], plan)]
-    return list(zip(starts, [*starts[1:], len(plans)], strict=True))
+def _same_file(one: BandLike, other: BandLike) -> bool:
+    return one.href == other.href and one.subdataset == other.subdataset and one.role == other.role
 
 
-def _together(one: Plan, other: Plan) -> bool:
-    return one.opened is other.opened and one.shape.bands > 1 and one.method == other.method
+def _geometry(full: Placement, shape: Level, grid: Grid, method: str) -> Geometry:
+    where = positions(full.at_level(shape.height, shape.width), grid)
+    flags = np.zeros(shape.blocks, dtype=np.bool_)
+    kernel.touched_blocks(flags, grid.shape, _layout(shape, (0, 0)), where.where, MARGIN[method])
+    found = np.argwhere(flags)
+    if not len(found):
+        return Geometry(where, shape, (), (0, 0), (0, 0), _layout(shape, (0, 0)))
+    first, last = found.min(axis=0), found.max(axis=0)
+    corner, table = (int(first[0]), int(first[1])), (int(last[0] - first[0]) + 1, int(last[1] - first[1]) + 1)
+    blocks = tuple((int(row), int(col)) for row, col in found)
+    return Geometry(where, shape, blocks, corner, table, _layout(shape, corner))
 
 
-def _touched(plan: Plan, grid: Grid) -> NDArray[np.int64]:
-    """(n, 2) rows and columns of the blocks that the grid reads."""
-    flags = np.zeros(plan.shape.blocks, dtype=np.bool_)
-    margin = 1e-3 if plan.method == "nearest" else 0.501
-    layout = _layout(plan.placement, plan.shape, 0, 0)
-    kernel.touched_blocks(flags, grid.shape, layout, plan.where.where, margin)
-    return np.argwhere(flags)
-
-
-def _layout(placement: Placement, shape: Level, row: int, col: int) -> NDArray[np.int64]:
-    place = (placement.row, placement.col, shape.height, shape.width, row, col)
+def _layout(shape: Level, first: tuple[int, int]) -> Ints:
     block = (shape.block_height, shape.block_width, shape.row_stride, shape.col_stride)
-    return np.array(place + block, dtype=np.int64)
+    return np.array((0, 0, shape.height, shape.width, *first, *block), dtype=np.int64)
 
 
 def _calibration(info: BandLike, dtype: np.dtype[Any]) -> tuple[float, float, float, float]:
+    # Classes have no scale.
+    scale, offset = (1.0, 0.0) if info.role == "quality" else (info.scale, info.offset)
     if info.nodata is None or np.isnan(info.nodata):
-        return 0.0, 0.0, info.scale, info.offset
+        return 0.0, 0.0, scale, offset
     # As the file holds it: 3.4e38 in decimals is not the float32 that was written.
     nodata = float(np.float32(info.nodata)) if dtype == np.float32 else float(info.nodata)
-    return 1.0, nodata, info.scale, info.offset
+    return 1.0, nodata, scale, offset
 
 
 @lru_cache(maxsize=4096)

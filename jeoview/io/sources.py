@@ -1,0 +1,128 @@
+"""Opens the files that items name, and notices when one is replaced."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+from jeoview.errors import SourceError
+from jeoview.io import access
+from jeoview.io.blocks import BlockSource
+from jeoview.io.gdal import Handles, open_gdal
+from jeoview.io.geotiff import open_geotiff
+from jeoview.io.items import BandLike
+
+MAX_SOURCES = 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """A source, and the file that it was opened from.
+
+    Parameters
+    ----------
+    source : BlockSource
+        Its pixels.
+    version : Version
+        Which file, and which version of it.
+    stat : (int, int)
+        Size and time of change, for a quick comparison.
+    name : str
+        Unique for the content: path, version and variable. Two files may share an etag, hence the path.
+    """
+
+    source: BlockSource
+    version: access.Version
+    stat: tuple[int, int]
+    name: str
+
+
+class Sources:
+    """Open files by what items say of them; at most `MAX_SOURCES` are kept.
+
+    Parameters
+    ----------
+    roots : tuple of Path
+        Folders below which files may lie, links resolved; none means anywhere.
+    virtual : bool
+        Whether VRT files are opened, which may name any other file.
+    """
+
+    def __init__(self, roots: tuple[Path, ...] = (), *, virtual: bool = False) -> None:
+        self._roots = roots
+        self._virtual = virtual
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[str, str | None], Opened] = OrderedDict()
+        self._handles = Handles()
+
+    def open(self, info: BandLike) -> Opened:
+        """Return the source of a band, which is the version that the band names.
+
+        Raises
+        ------
+        SourceError
+            If the file is gone, replaced, or cannot be read.
+        RefusedError
+            If it lies outside the roots or is of a kind that is not opened.
+        """
+        key = (info.href, info.subdataset)
+        with self._lock:
+            opened = self._kept.get(key)
+            if opened is not None:
+                self._kept.move_to_end(key)
+        if opened is None or not _is_current(opened):
+            opened = self._open_anew(info)
+            with self._lock:
+                self._kept[key] = opened
+                while len(self._kept) > MAX_SOURCES:
+                    self._kept.popitem(last=False)
+        check_etag(info, opened)
+        return opened
+
+    def close(self) -> None:
+        """Forget all files."""
+        self._handles.close()
+        with self._lock:
+            self._kept.clear()
+
+    def _open_anew(self, info: BandLike) -> Opened:
+        path = access.resolve(info.href, self._roots)
+        version = access.Version(path, access.current_etag(path))
+        if info.etag and info.etag != version.etag:
+            raise SourceError(access.changed())
+        source: BlockSource | None = None
+        if info.subdataset is None and path.is_file():
+            source = open_geotiff(version)
+        if source is None:
+            source = open_gdal(version, info.subdataset, self._handles, virtual=self._virtual)
+        return Opened(source, version, _stat(path), f"{path}\0{version.etag}\0{info.subdataset}")
+
+
+def check_etag(info: BandLike, opened: Opened) -> None:
+    """Make sure that a band means the version that is open.
+
+    Raises
+    ------
+    SourceError
+        If it means another one.
+    """
+    if info.etag and info.etag != opened.version.etag:
+        raise SourceError(access.changed())
+
+
+def _is_current(opened: Opened) -> bool:
+    path = opened.version.path
+    try:
+        if path.is_dir():
+            return access.current_etag(path) == opened.version.etag
+        return opened.stat == _stat(path)
+    except OSError:
+        return False
+
+
+def _stat(path: Path) -> tuple[int, int]:
+    status = os.stat(path)  # noqa: PTH116 - on the hot path
+    return status.st_size, status.st_mtime_ns
