@@ -94,12 +94,12 @@ def tile_block(bounds: Bounds, zoom: int) -> TileBlock:
     return (zoom, _index(left, zoom), _index(top, zoom), _last(right, zoom), _last(bottom, zoom))
 
 
+# An edge that falls on the border of a tile does not touch the tile beyond it.
 def _index(position: float, zoom: int) -> int:
-    return min(max(math.floor(position * (1 << zoom)), 0), (1 << zoom) - 1)
+    return min(max(math.floor(position * (1 << zoom) + 1e-9), 0), (1 << zoom) - 1)
 
 
 def _last(position: float, zoom: int) -> int:
-    # An edge that falls on a tile border does not touch the tile beyond it.
     return min(max(math.ceil(position * (1 << zoom) - 1e-9) - 1, 0), (1 << zoom) - 1)
 
 

@@ -20,6 +20,7 @@ from jeoview.chain import encode
 from jeoview.errors import ParameterError, ServerError
 from jeoview.graph import Node, Parameter, parameter
 from jeoview.image import Image, apply
+from jeoview.projection import Bounds
 from jeoview.session import Session
 from jeoview.widgets import Map, MapLayer
 from jeoview.widgets.basemaps import PROVIDERS
@@ -120,7 +121,20 @@ def session() -> FakeSession:
 
 
 @pytest.fixture
-def m(session: FakeSession, jeoview_home: Any) -> Map:
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
+    """What waits for its time: nothing happens by itself."""
+    waiting: list[Callable[[], None]] = []
+
+    def wait(seconds: float, function: Callable[[], None]) -> Callable[[], None]:
+        waiting.append(function)
+        return lambda: waiting.remove(function) if function in waiting else None
+
+    monkeypatch.setattr("jeoview.widgets.scene.timer", wait)
+    return waiting
+
+
+@pytest.fixture
+def m(session: FakeSession, waits: Any, jeoview_home: Any) -> Map:
     return Map(basemap="none", session=session)
 
 
@@ -136,11 +150,18 @@ def browser(m: Map) -> Browser:
 def test_tile_block_is_what_mercantile_says(west: float, south: float, width: float, height: float, zoom: int) -> None:
     bounds = (west, south, west + width, south + height)
     z, left, top, right, bottom = tile_block(bounds, zoom)
-    expected = {(tile.x, tile.y) for tile in mercantile.tiles(*bounds, zooms=[zoom])}
-    assert {(x, y) for x in range(left, right + 1) for y in range(top, bottom + 1)} == expected
+    found = {(x, y) for x in range(left, right + 1) for y in range(top, bottom + 1)}
+    # On the edge of a tile rounding may decide either way.
+    assert found >= {(tile.x, tile.y) for tile in mercantile.tiles(*grown(bounds, -1e-7), zooms=[zoom])}
+    assert found <= {(tile.x, tile.y) for tile in mercantile.tiles(*grown(bounds, 1e-7), zooms=[zoom])}
     inner = block_bounds((z, left, top, right, bottom))
-    assert inner[0] <= west + 1e-9
-    assert inner[3] >= south + height - 1e-9
+    assert inner[0] <= west + 1e-7
+    assert inner[3] >= south + height - 1e-7
+
+
+def grown(bounds: Bounds, by: float) -> Bounds:
+    west, south, east, north = bounds
+    return west - by, south - by, east + by, north + by
 
 
 @given(st.floats(-170, 160), st.floats(-75, 70), st.floats(0.001, 10), st.floats(0.001, 8))
@@ -213,11 +234,7 @@ def test_legend_of_a_foreign_chain_cannot_carry_markup() -> None:
 
 
 def test_legend_of_classes_and_channels() -> None:
-    classes = (
-        {"value": 1.0, "label": "water", "colour": "#0000ff"},
-        {"value": 2.0, "label": "wood", "colour": "green"},
-    )
-    node = stack("B04").median().colormap(classes=classes).node
+    node = stack("B04").median().colormap(classes={1.0: ("water", "#0000ff"), 2.0: ("wood", "green")}).node
     html = legend_html("Cover", look_of(node).legend({}))
     assert "water" in html
     assert "wood" in html
@@ -612,15 +629,16 @@ def test_a_full_extent_chain_says_the_view_and_follows_it(m: Map, browser: Brows
     assert new.picture.view[0] == m.zoom
 
 
-def test_moving_on_drops_what_is_out_of_view(m: Map, browser: Browser, session: FakeSession) -> None:
+def test_moving_on_drops_what_is_out_of_view(
+    m: Map, browser: Browser, session: FakeSession, waits: list[Callable[[], None]]
+) -> None:
     m.add(ndvi(), name="NDVI")
     (tiles,) = browser.layers
     tiles.set_trait("loading", True)
-    m.zoom = m.zoom + 2
-    for _ in range(100):
-        if session.dropped:
-            break
-        time.sleep(0.02)
+    m.zoom = m.zoom + 1
+    m.zoom = m.zoom + 1
+    (settle,) = waits
+    settle()
     ((key, parameters, keep),) = session.dropped
     assert key == tiles.picture.key
     assert parameters == {}
