@@ -1,0 +1,235 @@
+"""Prepare the demo collections once: all of them or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tqdm import tqdm
+
+from jeoview.catalog import Catalog, Item, Query
+from jeoview.catalog.stac import from_stac, to_stac
+from jeoview.demo.dem import dem_grid
+from jeoview.demo.items import COLLECTIONS, at_home, write_dem, write_scene
+from jeoview.demo.sentinel2 import PASSES, Pass, Stage, Tile, scene, stage, tiles
+from jeoview.demo.terrain import GROUND, relief
+from jeoview.demo.vectors import layers
+from jeoview.errors import ParameterError, choices
+from jeoview.io.vector import write_vector
+from jeoview.projection import Bounds, transform_bounds
+from jeoview.settings import settings
+
+VERSION = 1
+VECTORS = "demo-vectors.gpkg"
+Size = Literal["full", "small"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is simulated.
+
+    Parameters
+    ----------
+    pixels : int
+        Pixels of 10 m a side of a tile.
+    centre : (float, float)
+        Place between the two tiles, metres of the ground.
+    apart : float
+        Metres between their centres.
+    days : tuple of int
+        Days of 2023.
+    """
+
+    pixels: int
+    centre: tuple[float, float]
+    apart: float
+    days: tuple[int, ...]
+
+    @property
+    def tiles(self) -> tuple[Tile, Tile]:
+        """The two tiles."""
+        return tiles(self.pixels, self.centre, self.apart)
+
+    @property
+    def passes(self) -> list[Pass]:
+        """The overflights of the days."""
+        return [overflight for overflight in PASSES if overflight.day in self.days]
+
+
+PLANS = {
+    "full": Plan(1536, (0.0, 1500.0), 9600.0, tuple(overflight.day for overflight in PASSES)),
+    "small": Plan(512, (-1600.0, 1900.0), 2600.0, (34, 102, 141, 186, 206, 289)),
+}
+
+
+def prepare(home: Path | None = None, size: Size = "full", progress: bool = True) -> Path:
+    """Simulate the demo collections, unless they are there, and put them into the catalogue.
+
+    Parameters
+    ----------
+    home : Path, optional
+        The folder of the user's cache; ``settings().home`` where it is left out. The files go to
+        ``demo`` below it, the items into the settings' catalogue (``catalog.sqlite`` below a home
+        that was given).
+    size : str
+        ``"full"``: two tiles of 1536 pixels, 14 days. ``"small"``: two of 512, 6 days, the same
+        ground. Where the full one is there already, it serves for both.
+    progress : bool
+        Show a progress bar on standard error.
+
+    Returns
+    -------
+    Path
+        The folder of the files.
+
+    Raises
+    ------
+    ParameterError
+        If ``size`` is neither of the two.
+    JeoviewError
+        If a file cannot be written.
+    """
+    if size not in PLANS:
+        raise ParameterError(f"size is {size!r}; {choices(str(size), PLANS)}")
+    chosen = settings()
+    target = (home or chosen.home) / "demo"
+    if not _ready(target, size):
+        _build(target, size, progress)
+    _register(target, chosen.catalog if home in (None, chosen.home) else target.parent / "catalog.sqlite")
+    return target
+
+
+def vectors_path(home: Path | None = None) -> Path:
+    """The GeoPackage with districts, parcels, protected areas, the fire's perimeter and towns."""
+    return (home or settings().home) / "demo" / VECTORS
+
+
+# -- on disk -------------------------------------------------------------------------------------
+
+
+def _ready(target: Path, size: str) -> bool:
+    """Whether the folder holds this version, in this size or the full one."""
+    try:
+        stamp = json.loads((target / "stamp.json").read_text())
+    except (OSError, ValueError):
+        return False
+    return isinstance(stamp, dict) and stamp.get("version") == VERSION and stamp.get("size") in (size, "full")
+
+
+def _build(target: Path, size: str, progress: bool) -> None:
+    plan = PLANS[size]
+    with _renamed(target) as folder:
+        items = [*_write_scenes(folder, plan, progress), write_dem(folder, _bbox(plan))]
+        write_vector(folder / VECTORS, layers(_area(plan), _area(plan)), written="2023-12-31T00:00:00Z")
+        documents = [to_stac(item) for item in sorted(items, key=lambda item: (item.datetime, item.id))]
+        (folder / "items.json").write_text(json.dumps(documents, indent=1))
+        (folder / "stamp.json").write_text(json.dumps({"version": VERSION, "size": size}))
+
+
+@contextmanager
+def _renamed(target: Path) -> Iterator[Path]:
+    """A folder to fill that becomes ``target`` at the end, or vanishes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(target)
+    folder = target.with_name(f".{target.name}-{os.getpid()}.part")
+    old = target.with_name(f".{target.name}-{os.getpid()}.old")
+    folder.mkdir()
+    try:
+        yield folder
+        if target.exists():
+            target.replace(old)
+        folder.replace(target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what processes that were killed have left."""
+    for left in target.parent.glob(f".{target.name}-*.*"):
+        number = left.stem.rpartition("-")[2]
+        if left.suffix in (".part", ".old") and number.isdecimal() and not _alive(int(number)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+# -- simulation ----------------------------------------------------------------------------------
+
+
+def _write_scenes(folder: Path, plan: Plan, progress: bool) -> list[Item]:
+    """All scenes, two at a time; every tile's ground is built first."""
+    jobs = len(plan.tiles) * (1 + len(plan.passes))
+    # Both tiles lie on it: it is built before two threads ask for it at the same time.
+    relief()
+    pool = ThreadPoolExecutor(min(os.cpu_count() or 1, 3), thread_name_prefix="demo")
+    try:
+        with tqdm(total=jobs, desc="Simulating the demo collections", unit="scene", disable=not progress) as bar:
+            stages = []
+            for built in pool.map(stage, plan.tiles):
+                stages.append(built)
+                bar.update()
+            futures = [pool.submit(_one, folder, here, each) for each in plan.passes for here in stages]
+            items = []
+            for future in as_completed(futures):
+                items.append(future.result())
+                bar.update()
+    finally:
+        # After an error or Ctrl-C the scenes that wait are not begun.
+        pool.shutdown(wait=True, cancel_futures=True)
+    return items
+
+
+def _one(folder: Path, here: Stage, overflight: Pass) -> Item:
+    return write_scene(folder, here.tile, overflight, scene(here, overflight))
+
+
+def _area(plan: Plan) -> Bounds:
+    """Bounds of both tiles on the ground, metres."""
+    west, south, east, north = zip(
+        *(transform_bounds(t.grid.crs, GROUND, t.grid.bounds) for t in plan.tiles), strict=True
+    )
+    return min(west), min(south), max(east), max(north)
+
+
+def _bbox(plan: Plan) -> Bounds:
+    """Bbox of both tiles with a margin of 60 arc seconds."""
+    west, south, east, north = zip(*(tile.grid.bbox for tile in plan.tiles), strict=True)
+    margin = 1 / 60
+    return dem_grid((min(west) - margin, min(south) - margin, max(east) + margin, max(north) + margin)).bounds
+
+
+# -- catalogue -----------------------------------------------------------------------------------
+
+
+def _register(folder: Path, catalogue: Path) -> None:
+    """Make the catalogue know exactly the items of the folder; nothing is written where it does."""
+    documents = json.loads((folder / "items.json").read_text())
+    items = [at_home(from_stac(document), folder) for document in documents]
+    catalog = Catalog(catalogue)
+    known = set(catalog.collections())
+    for info in COLLECTIONS:
+        mine = {item.id: item for item in items if item.collection == info.name}
+        there = {item.id: item for item in catalog.search(Query(info.name))} if info.name in known else None
+        if there == mine:
+            continue
+        catalog.remove_collection(info.name)
+        catalog.add_collection(info)
+        catalog.add_items(mine.values())
