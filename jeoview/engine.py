@@ -97,7 +97,7 @@ class Engine:
         self.catalog = catalog
         self.store = store
         self.settings = settings
-        self.reader = Reader(catalog, cache_bytes=settings.block_cache_bytes, roots=settings.roots)
+        self.reader = Reader(cache_bytes=settings.block_cache_bytes, roots=settings.roots)
         self._memory = ResultMemory(store, settings.array_cache_bytes)
         self._limits = Limits(settings.max_padding, settings.max_barrier_pixels)
         self._load = lru_cache(maxsize=512)(self._load_text)
@@ -197,6 +197,21 @@ class Engine:
         if isinstance(result, Table):
             raise ParameterError(f"{node.operator} gives a table, not an image; read it with .to_numpy()")
         return result
+
+    def forget(self) -> None:
+        """Let go of all kept arrays and tables; decoded blocks stay."""
+        self._memory.clear()
+
+    def scenes(self, node: Node, grid: Grid, *, view: Grid | None = None) -> tuple[Item, ...]:
+        """The scenes of a series, one for each layer of what `render` gives on the same grid, in the same order.
+
+        Raises
+        ------
+        ParameterError
+            If the chain does not end in a series whose layers are scenes.
+        """
+        source = planner.time_axis(self.plan(node, grid, view=view))
+        return tuple(self._touching(source.node, source.grid))
 
     def admit(self, cost: Cost) -> None:
         """Refuse a cost above the settings.

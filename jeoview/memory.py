@@ -71,6 +71,13 @@ class ResultMemory:
                 _, old = self._arrays.popitem(last=False)
                 self._bytes -= old.nbytes
 
+    def clear(self) -> None:
+        """Let go of everything in memory; the store keeps its tables."""
+        with self._lock:
+            self._arrays.clear()
+            self._tables.clear()
+            self._bytes = 0
+
     def _put_table(self, step: Step, table: Table) -> None:
         with self._lock:
             self._tables[step.node.key] = table
