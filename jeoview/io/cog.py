@@ -96,7 +96,7 @@ class CogStream:
                 stack.callback(shutil.rmtree, folder, ignore_errors=True)
                 self._folder = Path(folder)
                 self._data = self._open(stack, "tiles")
-                self._halves = [self._open(stack, f"halves{level}") for level in range(1, len(self._sizes))]
+                self._halves = self._open(stack, "halves")
             except OSError as error:
                 raise self._failure(error) from error
             self._stack = stack.pop_all()
@@ -185,7 +185,7 @@ class CogStream:
         self._tables[place.level][:, place.plane, place.row, place.col] = offset, len(data)
         if place.level + 1 < len(self._sizes):
             half = self._halved(tile)
-            _write_all(self._halves[place.level], half.tobytes(), self._half_offset(place, half.nbytes))
+            _write_all(self._halves, half.tobytes(), self._half_offset(place) * half.nbytes)
 
     def _encode(self, tile: Array) -> bytes:
         kind = self._dtype.kind
@@ -205,11 +205,12 @@ class CogStream:
             return np.ascontiguousarray(tile[::2, ::2])
         return halve.colour(tile) if self._together > 1 else halve.mean(tile)
 
-    def _half_offset(self, place: Place, size: int) -> int:
-        """Where the half-size picture of a tile waits: the four of one tile of the next level side by side."""
+    def _half_offset(self, place: Place) -> int:
+        """Number of the half-size picture of a tile: the four of one tile of the next level side by side."""
+        before = sum(int(table[1].size) for table in self._tables[1 : place.level + 1])
         rows, cols = _tiles(self._sizes[place.level + 1])
-        parent = (place.plane * rows + place.row // 2) * cols + place.col // 2
-        return (parent * 4 + place.row % 2 * 2 + place.col % 2) * size
+        parent = before + (place.plane * rows + place.row // 2) * cols + place.col // 2
+        return parent * 4 + place.row % 2 * 2 + place.col % 2
 
     def _finish(self) -> None:
         if not self._tables[0][1].all():
@@ -218,7 +219,6 @@ class CogStream:
             for level in range(1, len(self._sizes)):
                 for _ in pool.map(self._overview, self._places(level)):
                     pass
-                os.ftruncate(self._halves[level - 1], 0)
         target = self._folder / self.path.name
         with target.open("wb") as file:
             head, order = self._head()
@@ -239,8 +239,7 @@ class CogStream:
             for col in range(2 * place.col, min(2 * place.col + 2, cols)):
                 child = Place(place.level - 1, place.plane, row, col)
                 part = tile[row % 2 * HALF :, col % 2 * HALF :][:HALF, :HALF]
-                size = part.nbytes
-                stored = os.pread(self._halves[place.level - 1], size, self._half_offset(child, size))
+                stored = os.pread(self._halves, part.nbytes, self._half_offset(child) * part.nbytes)
                 part[...] = np.frombuffer(stored, self._dtype).reshape(part.shape)
         self._put(place, tile)
 

@@ -1,0 +1,47 @@
+"""Exits: the same chain as a file or an array, through the same engine as the map's tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from jeoview.export.array import to_numpy
+from jeoview.export.dataarray import to_xarray
+from jeoview.export.geotiff import to_geotiff
+from jeoview.export.gif import Animation, to_gif
+from jeoview.export.picture import to_png
+from jeoview.export.provenance import open_chain
+
+EXITS: dict[str, Callable[..., Any]] = {
+    "to_geotiff": to_geotiff,
+    "to_numpy": to_numpy,
+    "to_png": to_png,
+    "to_xarray": to_xarray,
+}
+COLLECTION_EXITS: dict[str, Callable[..., Any]] = {**EXITS, "to_gif": to_gif}
+
+
+def attach_exits(cls: type) -> None:
+    """Give a class every exit as a method.
+
+    Parameters
+    ----------
+    cls : type
+        `Image`, or a class with a method ``image()`` such as a collection, which gets ``to_gif`` too.
+    """
+    for name, exit_ in (COLLECTION_EXITS if hasattr(cls, "image") else EXITS).items():
+        setattr(cls, name, exit_)
+
+
+__all__ = [
+    "COLLECTION_EXITS",
+    "EXITS",
+    "Animation",
+    "attach_exits",
+    "open_chain",
+    "to_geotiff",
+    "to_gif",
+    "to_numpy",
+    "to_png",
+    "to_xarray",
+]

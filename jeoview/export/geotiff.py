@@ -1,0 +1,190 @@
+"""The chain as a cloud-optimised GeoTIFF."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jeoview.errors import ParameterError
+from jeoview.export import blocks, files, provenance
+from jeoview.export.progress import job
+from jeoview.export.request import Request, Resolution, request
+from jeoview.io.cog import CogStream
+from jeoview.io.write import BandText, CogProfile, Content
+from jeoview.projection import WGS84
+from jeoview.raster import Array, Kind, Raster
+
+SUFFIXES = (".tif", ".tiff")
+DATE = "{date}"
+
+
+def to_geotiff(  # noqa: PLR0913 - what a user writes (design 8)
+    self: Any,
+    path: str | PathLike[str],
+    *,
+    bounds: object = None,
+    crs: str = WGS84,
+    zoom: int | None = None,
+    resolution: Resolution | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    max_pixels: float | None = None,
+    progress: bool = True,
+    overwrite: bool = True,
+) -> Path | list[Path]:
+    """Write a cloud-optimised GeoTIFF, block by block: memory does not grow with the area.
+
+    Values are float32 (complex64) with NaN as nodata, colours uint8: a palette where the chain ends in a
+    colour map without half-transparent colours, else red, green, blue and alpha. The file holds band names, unit
+    and the chain itself: `jeoview.open_chain` makes it a live image again.
+
+    Parameters
+    ----------
+    path : path
+        Ends in ``.tif``. A series becomes one band for each date and band, described ``date band``; with ``{date}``
+        in the name, one file for each date.
+    bounds : (west, south, east, north), optional
+        In units of ``crs``; by default the extent of the image, grown to multiples of the resolution.
+    crs : str
+        Reference system of the bounds and, with ``resolution``, of the file. Asked with the source's own crs, bounds
+        and resolution, the values are the source's own pixels.
+    zoom : int, optional
+        Web Mercator zoom level: the file has the pixels of the map's tiles. Give zoom or resolution.
+    resolution : float or (float, float), optional
+        Pixel size in units of ``crs``.
+    parameters : mapping, optional
+        Positions of the sliders by name; defaults for the others.
+    max_pixels : float, optional
+        Largest number of pixels; ``JEOVIEW_MAX_EXPORT_PIXELS`` by default.
+    progress : bool
+        Show a bar where it takes longer than two seconds.
+    overwrite : bool
+        Whether an existing file is replaced.
+
+    Returns
+    -------
+    Path or list of Path
+        The file; the files with ``{date}``.
+
+    Raises
+    ------
+    ParameterError
+        If a value makes no sense, or the chain ends in a table.
+    LimitError
+        If the area has more pixels than the limit, or a full-extent operator would work on too many.
+    CancelledByUser
+        If the kernel was interrupted. As after any error, no part of a file is left.
+    JeoviewError
+        If a source cannot be read, or the disk is full.
+    """
+    place = files.target(path, SUFFIXES, overwrite=overwrite)
+    wanted = request(
+        self, bounds, crs=crs, zoom=zoom, resolution=resolution, parameters=parameters, max_pixels=max_pixels
+    )
+    dated = DATE in place.name
+    if dated and not wanted.scenes:
+        raise ParameterError(f"path is {place.name!r}, with {DATE}; this image has no dates")
+    if wanted.schema.kind is Kind.SERIES and not wanted.scenes:
+        raise ParameterError("no scene of the series lies in the bounds")
+    places = _places(place, wanted, overwrite=overwrite) if dated else [place]
+    with job(place.name, wanted.grid.height * wanted.grid.width, "px", progress=progress) as bar, ExitStack() as stack:
+        writer = _Writer(wanted, places, stack)
+        blocks.render(wanted, writer.write, bar)
+    return places if dated else place
+
+
+def _places(place: Path, wanted: Request, *, overwrite: bool) -> list[Path]:
+    dates = [scene.datetime for scene in wanted.scenes]
+    names = [place.name.replace(DATE, label.replace(":", "")) for label in date_labels(dates)]
+    return [files.target(place.with_name(name), SUFFIXES, overwrite=overwrite) for name in names]
+
+
+def date_labels(dates: list[str]) -> list[str]:
+    """The shortest form that tells dates apart: the day, the time, or the time and a number."""
+    days = [date[:10] for date in dates]
+    if len(set(days)) == len(days):
+        return days
+    return [
+        date if dates.count(date) == 1 else f"{date}-{dates[: number + 1].count(date)}"
+        for number, date in enumerate(dates)
+    ]
+
+
+class _Writer:
+    """Hands blocks to one file, or each date to its own; opened when the first block says the type.
+
+    Parameters
+    ----------
+    wanted : Request
+        What is exported.
+    places : list of Path
+        One, or one for each scene.
+    stack : ExitStack
+        Closes the files: whole after success, not at all after an error.
+    """
+
+    def __init__(self, wanted: Request, places: list[Path], stack: ExitStack) -> None:
+        self._wanted = wanted
+        self._places = places
+        self._stack = stack
+        self._files: list[CogStream] = []
+        self._indexed = False
+
+    def write(self, raster: Raster) -> None:
+        """Store one block."""
+        if not self._files:
+            self._open(raster)
+        layers = np.array_split(self._layers(raster), len(self._files))
+        for file, part in zip(self._files, layers, strict=True):
+            file.write(raster.grid, part)
+
+    def _open(self, raster: Raster) -> None:
+        self._indexed = raster.palette is not None and bool((raster.palette[1:, 3] == 255).all())
+        palette = raster.palette if self._indexed else None
+        parts = np.array_split(np.arange(len(self._layers(raster))), len(self._places))
+        texts = _texts(self._wanted, indexed=self._indexed)
+        tags = provenance.tags(self._wanted.engine, self._wanted.node, self._wanted.scenes)
+        for place, part in zip(self._places, parts, strict=True):
+            profile = _profile(self._wanted, raster, tuple(texts[i] for i in part), tags, indexed=self._indexed)
+            file = CogStream(place, profile, palette=palette, threads=blocks.threads())
+            self._files.append(self._stack.enter_context(file))
+
+    def _layers(self, raster: Raster) -> Array:
+        values = raster.rgba() if raster.kind is Kind.COLOUR and not self._indexed else raster.array
+        return values.reshape(-1, *raster.grid.shape)
+
+
+def _texts(wanted: Request, *, indexed: bool) -> list[BandText]:
+    schema = wanted.schema
+    if indexed:
+        return [BandText("colour")]
+    if schema.kind is not Kind.SERIES:
+        return [BandText(band, unit=schema.unit) for band in schema.bands]
+    labels = date_labels([scene.datetime for scene in wanted.scenes])
+    return [BandText(f"{label} {band}", unit=schema.unit) for label in labels for band in schema.bands]
+
+
+def _profile(
+    wanted: Request, raster: Raster, texts: tuple[BandText, ...], tags: dict[str, str], *, indexed: bool
+) -> CogProfile:
+    colour = raster.kind is Kind.COLOUR
+    return CogProfile(
+        wanted.grid,
+        texts,
+        raster.array.dtype.name,
+        nodata=0 if indexed else None if colour else float("nan"),
+        tags=tags,
+        content=_content(wanted),
+        photometric="RGB" if colour and not indexed else None,
+    )
+
+
+def _content(wanted: Request) -> Content:
+    """Numbers that name something must not be averaged in overviews."""
+    schema = wanted.schema
+    classes = schema.unit == "label" or (bool(schema.bands) and set(schema.bands) <= set(schema.quality))
+    return "classes" if classes else "continuous"

@@ -1,0 +1,197 @@
+"""One frame a date: a series as an animated GIF."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jeoview.errors import ParameterError
+from jeoview.export import files
+from jeoview.export.array import gather
+from jeoview.export.days import of_day
+from jeoview.export.frames import frame
+from jeoview.export.progress import Bar, job
+from jeoview.export.provenance import is_simulated
+from jeoview.export.request import Request, across, request
+from jeoview.image import Image
+from jeoview.operator import describe
+from jeoview.operators.colour import legend as described
+from jeoview.projection import WEB_MERCATOR
+from jeoview.raster import Kind, Raster
+from jeoview.recipes import as_image
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+MAX_FPS = 50
+
+
+@dataclass(frozen=True)
+class Animation:
+    """What an animation holds.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    dates : tuple of str
+        Day of each frame.
+    skipped : tuple of str
+        Days without a valid pixel in the bounds: they have no frame.
+    width, height : int
+        Pixels of a frame.
+    """
+
+    path: Path
+    dates: tuple[str, ...]
+    skipped: tuple[str, ...]
+    width: int
+    height: int
+
+
+def to_gif(  # noqa: PLR0913 - what a user writes (design 8)
+    self: Any,
+    path: str | PathLike[str],
+    image_to_image: Callable[[Image], Image],
+    bounds: object = None,
+    *,
+    width: int = 800,
+    fps: float = 2,
+    label: bool = True,
+    legend: bool = False,
+    parameters: Mapping[str, Any] | None = None,
+    progress: bool = True,
+    overwrite: bool = True,
+) -> Animation:
+    """Write an animated GIF with one frame a day, in the order of the collection, in Web Mercator.
+
+    Scenes of the same day (UTC) are one frame: the first of the collection's order lies on top. Where the chain ends
+    in a colour map the pixels are exact: one palette serves all frames, and what is not covered by data is white (black
+    under a pale palette). A GIF has at most 256 colours: frames of `rgb` or `blend` are reduced to the 254 colours
+    that suit each best.
+
+    Parameters
+    ----------
+    path : path
+        Ends in ``.gif``.
+    image_to_image : callable
+        From the image of one day to what is shown, for instance
+        ``lambda image: image.ndvi().colormap("RdYlGn", vmin=-0.2, vmax=0.9)``.
+    bounds : (west, south, east, north), optional
+        Degrees; the extent of the collection by default.
+    width : int
+        Pixels across; the height follows.
+    fps : float
+        Frames a second, at most 50.
+    label : bool
+        Write the day into each frame.
+    legend : bool
+        Draw the legend below; only of a colour map.
+    parameters : mapping, optional
+        Positions of the sliders by name.
+    progress : bool
+        Show a bar where it takes longer than two seconds.
+    overwrite : bool
+        Whether an existing file is replaced.
+
+    Returns
+    -------
+    Animation
+        Which days have a frame, and which had no valid pixel.
+
+    Raises
+    ------
+    ParameterError
+        If a value makes no sense, the collection is no series, ``image_to_image`` does not give colour, or no day has
+        a valid pixel.
+    LimitError, CancelledByUser, JeoviewError
+        As `to_geotiff`; after any of them no part of a file is left.
+    """
+    place = files.target(path, (".gif",), overwrite=overwrite)
+    if isinstance(fps, bool) or not isinstance(fps, (int, float)) or not 0 < fps <= MAX_FPS:
+        raise ParameterError(f"fps is {fps!r}; expected a number above 0, at most {MAX_FPS}")
+    series = as_image(self)
+    if describe(series.node).kind is not Kind.SERIES:
+        raise ParameterError("to_gif needs many dates: call it on the collection, before .median() or the like")
+    area, resolution = across(bounds, describe(series.node), width)
+    wanted = request(series, area, crs=WEB_MERCATOR, resolution=resolution)
+    days = _days(wanted)
+    look = _Look(image_to_image, parameters or {}, label, legend)
+    made: list[tuple[str, bool]] = []
+    with job(place.name, len(days), "frames", progress=progress) as bar, files.replacing(place) as unfinished:
+        frames = _frames(wanted, days, look, bar, made)
+        first = next(frames, None)
+        if first is None:
+            raise ParameterError(f"none of the {len(days)} dates has a valid pixel in the bounds")
+        _save(first, frames, unfinished, fps)
+    shown, skipped = (tuple(day for day, valid in made if valid is wanted_kind) for wanted_kind in (True, False))
+    return Animation(place, shown, skipped, first.width, first.height)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How a frame is made of a day's image."""
+
+    image_to_image: Callable[[Image], Image]
+    parameters: Mapping[str, Any]
+    label: bool
+    legend: bool
+
+    def of(self, day: str, image: Image) -> Image:
+        shown = self.image_to_image(image)
+        if not isinstance(shown, Image) or shown.kind is not Kind.COLOUR:
+            got = shown.kind.value if isinstance(shown, Image) else type(shown).__name__
+            raise ParameterError(
+                f"image_to_image gave {got} for {day}; expected colour: end it with .colormap(...) or .rgb(...)"
+            )
+        return shown
+
+
+def _days(wanted: Request) -> dict[str, frozenset[tuple[str, str]]]:
+    """The scenes near the bounds by day, days in the order of the collection."""
+    days: dict[str, set[tuple[str, str]]] = {}
+    for scene in wanted.scenes:
+        days.setdefault(scene.datetime[:10], set()).add((scene.collection, scene.id))
+    if not days:
+        raise ParameterError("no scene of the collection lies in the bounds")
+    return {day: frozenset(scenes) for day, scenes in days.items()}
+
+
+def _frames(
+    wanted: Request, days: Mapping[str, frozenset[tuple[str, str]]], look: _Look, bar: Bar, made: list[tuple[str, bool]]
+) -> Iterator[Picture]:
+    """Pictures of the days that have a valid pixel; ``made`` notes which have."""
+    west, south, east, north = wanted.grid.bounds
+    note = " (simulated)" if is_simulated(wanted.engine, wanted.node) else ""
+    for day, scenes in days.items():
+        shown = look.of(day, of_day(wanted.engine, wanted.node, scenes))
+        asked = request(
+            shown,
+            (west, south, east, north),
+            crs=wanted.grid.crs,
+            resolution=wanted.grid.lattice.resolution,
+            parameters={name: look.parameters[name] for name in look.parameters if name in shown.parameters},
+        )
+        raster = gather(asked, day, progress=False)
+        valid = _is_valid(raster)
+        made.append((day, valid))
+        if valid:
+            yield frame(raster, f"{day}{note}" if look.label else "", described(asked.node) if look.legend else None)
+        bar.update(1)
+
+
+def _is_valid(raster: Raster) -> bool:
+    if raster.palette is not None:
+        return bool((raster.array != 0).any())
+    return bool(raster.array[3].any())
+
+
+def _save(first: Picture, frames: Iterator[Picture], path: Path, fps: float) -> None:
+    """Frame by frame, so that memory does not grow with their number; the time of a GIF counts hundredths."""
+    duration = max(round(100 / fps), 2) * 10
+    rest = chain(frames)
+    first.save(path, "GIF", save_all=True, append_images=rest, duration=duration, loop=0, optimize=False, disposal=1)

@@ -1,0 +1,104 @@
+"""The chain as a PNG picture."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jeoview.errors import ParameterError
+from jeoview.export import files
+from jeoview.export.array import gather
+from jeoview.export.request import Resolution, across, request
+from jeoview.graph import bind
+from jeoview.io import legend as drawing
+from jeoview.io.encode import encode_png
+from jeoview.operator import describe
+from jeoview.operators.colour import legend as described
+from jeoview.projection import WEB_MERCATOR, WGS84
+from jeoview.raster import Array, Kind
+from jeoview.recipes import as_image
+
+_PAPER = 255
+
+
+def to_png(  # noqa: PLR0913 - what a user writes (design 8)
+    self: Any,
+    path: str | PathLike[str],
+    *,
+    bounds: object = None,
+    crs: str = WGS84,
+    zoom: int | None = None,
+    resolution: Resolution | None = None,
+    width: int | None = None,
+    legend: bool = False,
+    parameters: Mapping[str, Any] | None = None,
+    max_pixels: float | None = None,
+    progress: bool = True,
+    overwrite: bool = True,
+) -> Path:
+    """Write a PNG of an image that ends in colour; transparent where there is no data.
+
+    Parameters
+    ----------
+    path : path
+        Ends in ``.png``.
+    bounds, crs, zoom, resolution, parameters, max_pixels, progress, overwrite
+        As `to_geotiff`.
+    width : int, optional
+        Pixels across, in the place of zoom and resolution; the picture is in Web Mercator, bounds are degrees.
+    legend : bool
+        Draw the legend below.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ParameterError, LimitError, CancelledByUser, JeoviewError
+        As `to_geotiff`; ParameterError also where the image is no colour.
+    """
+    place = files.target(path, (".png",), overwrite=overwrite)
+    node = bind(as_image(self).node, parameters)
+    if describe(node).kind is not Kind.COLOUR:
+        raise ParameterError(
+            f"a picture shows colour, this chain ends in {describe(node).kind.value} "
+            f"({', '.join(describe(node).bands)}); add .colormap(...) or .rgb(...)"
+        )
+    if width is not None:
+        if zoom is not None or resolution is not None or crs != WGS84:
+            raise ParameterError("width= stands in the place of zoom= and resolution=, with bounds in degrees")
+        bounds, resolution = across(bounds, describe(node), width)
+        crs = WEB_MERCATOR
+    wanted = request(
+        self, bounds, crs=crs, zoom=zoom, resolution=resolution, parameters=parameters, max_pixels=max_pixels
+    )
+    raster = gather(wanted, place.name, max_values=np.inf, progress=progress)
+    data = encode_png(raster)
+    if legend:
+        data = _with_legend(raster.rgba(), described(node))
+    with files.replacing(place) as unfinished:
+        unfinished.write_bytes(data)
+    return place
+
+
+def _with_legend(rgba: Array, about: Mapping[str, Any]) -> bytes:
+    """The picture, and under it the legend on white."""
+    from PIL import Image
+
+    picture = Image.fromarray(np.ascontiguousarray(rgba.transpose(1, 2, 0)))
+    drawn = Image.open(io.BytesIO(drawing.draw(about)))
+    size = max(picture.width, drawn.width), picture.height + drawn.height
+    whole = Image.new("RGBA", size, (_PAPER, _PAPER, _PAPER, 0))
+    whole.paste(picture, (0, 0))
+    whole.paste((_PAPER, _PAPER, _PAPER, 255), (0, picture.height, *size))
+    whole.alpha_composite(drawn, (0, picture.height))
+    out = io.BytesIO()
+    whole.save(out, "PNG")
+    return out.getvalue()

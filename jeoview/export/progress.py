@@ -1,0 +1,59 @@
+"""How far a long job is, and how it is stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from jeoview.errors import CancelledByUser
+
+# Shorter work shows no bar: it would flash by.
+PATIENCE_SECONDS = 2.0
+
+
+class Bar(Protocol):
+    """What a job tells its progress to."""
+
+    def update(self, done: float) -> Any:
+        """Note that so much more is done."""
+        ...
+
+
+class Silent:
+    """Shows nothing."""
+
+    def update(self, done: float) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def job(name: str, total: int, unit: str, *, progress: bool) -> Iterator[Bar]:
+    """Watch over a job: a bar where it takes long, and a plain error where the user stops it.
+
+    Parameters
+    ----------
+    name : str
+        Shown before the bar and in the error.
+    total : int
+        Number of units of work.
+    unit : str
+        What is counted.
+    progress : bool
+        False shows no bar.
+
+    Raises
+    ------
+    CancelledByUser
+        In the place of KeyboardInterrupt (the stop button of a notebook).
+    """
+    try:
+        if not progress:
+            yield Silent()
+            return
+        from tqdm.auto import tqdm
+
+        with tqdm(total=total, desc=name, unit=unit, unit_scale=total > 10_000, delay=PATIENCE_SECONDS) as bar:
+            yield bar
+    except KeyboardInterrupt:
+        raise CancelledByUser(f"{name} was stopped; nothing half-written was left behind") from None

@@ -1,0 +1,93 @@
+"""What a file says of the chain that made it, and the way back from the file to the chain."""
+
+from __future__ import annotations
+
+import json
+from os import PathLike, fspath
+from typing import Any
+
+from jeoview import chain
+from jeoview.catalog import Item
+from jeoview.engine import Engine
+from jeoview.errors import ParameterError
+from jeoview.graph import Node, digest, walk
+from jeoview.image import Image
+from jeoview.io.metadata import read_tags
+from jeoview.operator import Mode, describe, find, options_of
+
+CHAIN, ITEMS, DATES, UNIT, SIMULATED = "JEOVIEW_CHAIN", "JEOVIEW_ITEMS", "JEOVIEW_DATES", "UNIT", "SIMULATED"
+
+
+def item_lists(engine: Engine, node: Node) -> dict[str, str]:
+    """The frozen item lists of a chain by key: collections, ids and file versions, never a path."""
+    keys = [options_of(source)["items"] for source in walk(node) if find(source.operator).mode is Mode.SOURCE]
+    found = engine.store.get_many(keys)
+    return {key: found[key].decode() for key in dict.fromkeys(keys) if key in found}
+
+
+def is_simulated(engine: Engine, node: Node) -> bool:
+    """Whether any pixel was made by a program and not measured."""
+    names = {json.loads(text)["collection"] for text in item_lists(engine, node).values()}
+    known = names.intersection(engine.catalog.collections())
+    return any(engine.catalog.collection(name).simulated for name in known)
+
+
+def tags(engine: Engine, node: Node, scenes: tuple[Item, ...] = ()) -> dict[str, str]:
+    """Metadata of a file: the chain, the item lists that it names, dates and unit.
+
+    Parameters
+    ----------
+    node : Node
+        The chain, slider parameters bound.
+    scenes : tuple of Item
+        Along the time axis.
+    """
+    found = {CHAIN: chain.encode(node), ITEMS: json.dumps(item_lists(engine, node), separators=(",", ":"))}
+    if scenes:
+        found[DATES] = json.dumps([scene.datetime for scene in scenes])
+    if unit := describe(node).unit:
+        found[UNIT] = unit
+    if is_simulated(engine, node):
+        found[SIMULATED] = "YES: made by a program, not measured by a satellite"
+    return found
+
+
+def open_chain(path: str | PathLike[str]) -> Image:
+    """The live image of a file that `to_geotiff` wrote: its chain again, not its pixels.
+
+    Parameters
+    ----------
+    path : path
+        The GeoTIFF.
+
+    Returns
+    -------
+    Image
+        It can be shown at any zoom, changed and exported again. Slider parameters have the values of the export.
+
+    Raises
+    ------
+    ParameterError
+        If the file says no chain.
+    SourceError
+        If it cannot be read.
+    ChainError
+        If the chain or an item list was altered.
+    """
+    found = read_tags(fspath(path))
+    if CHAIN not in found:
+        raise ParameterError("the file holds no chain of jeoview; jeoview.open() shows its pixels")
+    node = chain.decode(found[CHAIN])
+    _restore(Engine.default(), found.get(ITEMS, "{}"))
+    return Image(node)
+
+
+def _restore(engine: Engine, text: str) -> None:
+    """Give the store back the item lists that it lost; a list that is not what its key says is left out."""
+    try:
+        lists: Any = json.loads(text)
+    except ValueError:
+        return
+    for key, content in lists.items() if isinstance(lists, dict) else ():
+        if isinstance(content, str) and key == f"items:{digest(content)}" and not engine.store.contains(key):
+            engine.store.put(key, content.encode())

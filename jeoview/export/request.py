@@ -1,0 +1,160 @@
+"""What is exported: a chain whose sliders stand still, on a grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jeoview.catalog import Item
+from jeoview.engine import Engine
+from jeoview.errors import LimitError, ParameterError
+from jeoview.graph import Node, bind
+from jeoview.grid import Grid, check_bounds, region_grid
+from jeoview.operator import Schema, describe
+from jeoview.projection import WEB_MERCATOR, WGS84, Bounds, canonical_crs, transform_bounds
+from jeoview.raster import Kind
+from jeoview.recipes import as_image
+
+Resolution = float | tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One export.
+
+    Parameters
+    ----------
+    engine : Engine
+        Computes it.
+    node : Node
+        The chain, slider parameters bound.
+    grid : Grid
+        The pixels wanted; also the view of full-extent operators.
+    scenes : tuple of Item
+        Along the time axis of a series; else none.
+    """
+
+    engine: Engine
+    node: Node
+    grid: Grid
+    scenes: tuple[Item, ...]
+
+    @property
+    def schema(self) -> Schema:
+        """Kind, bands and unit of the result."""
+        return describe(self.node)
+
+    @property
+    def layers(self) -> int:
+        """Bands, times dates for a series."""
+        return len(self.schema.bands) * (len(self.scenes) if self.schema.kind is Kind.SERIES else 1)
+
+
+def request(
+    image: Any,
+    bounds: object = None,
+    *,
+    crs: str = WGS84,
+    zoom: int | None = None,
+    resolution: Resolution | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    max_pixels: float | None = None,
+) -> Request:
+    """Check what is asked for.
+
+    Parameters
+    ----------
+    image : Image or ImageCollection
+        What is exported.
+    bounds : (west, south, east, north), optional
+        In units of ``crs``; the extent of the image by default.
+    crs : str
+        Reference system of the bounds and, with ``resolution``, of the result.
+    zoom : int, optional
+        Web Mercator zoom level: the pixels of the map's tiles.
+    resolution : float or (float, float), optional
+        Pixel size in units of ``crs``.
+    parameters : mapping, optional
+        Positions of the sliders; defaults for the others.
+    max_pixels : float, optional
+        Largest number of pixels; from the settings by default.
+
+    Raises
+    ------
+    ParameterError
+        If a value makes no sense, or the image ends in a table.
+    LimitError
+        If there are more pixels than the limit.
+    """
+    engine = Engine.default()
+    node = bind(as_image(image).node, parameters)
+    schema = describe(node)
+    if schema.kind is Kind.TABLE:
+        raise ParameterError(f"{node.operator} gives a table, not an image; read it with .to_numpy()")
+    crs = canonical_crs(crs)
+    area = _extent(schema, crs, resolution if zoom is None else None) if bounds is None else check_bounds(bounds, crs)
+    limit = engine.settings.max_export_pixels if max_pixels is None else max_pixels
+    grid = region_grid(area, crs=crs, zoom=zoom, resolution=resolution, max_pixels=limit)
+    return Request(engine, node, grid, engine.scenes(node, grid) if schema.kind is Kind.SERIES else ())
+
+
+def _extent(schema: Schema, crs: str, resolution: Resolution | None) -> Bounds:
+    """The image's own extent, grown to whole pixels: grids of whole metres then keep the pixels of the source."""
+    if schema.bbox is None:
+        raise ParameterError("the image says no extent; give bounds=(west, south, east, north)")
+    area = transform_bounds(WGS84, crs, schema.bbox)
+    try:
+        dx, dy = resolution if isinstance(resolution, (tuple, list)) else (resolution, resolution)
+        steps = [float(dx), float(dy), float(dx), float(dy)]  # type: ignore[arg-type]
+        down, up = zip(
+            *((math.floor(v / s) * s, math.ceil(v / s) * s) for v, s in zip(area, steps, strict=True)), strict=True
+        )
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        # No resolution, or one that `region_grid` has the words for.
+        return area
+    return down[0], down[1], up[2], up[3]
+
+
+def across(bounds: object, schema: Schema, width: object) -> tuple[Bounds, float]:
+    """Bounds in Web Mercator and the pixel size at which they are ``width`` pixels wide.
+
+    Parameters
+    ----------
+    bounds : (west, south, east, north) or None
+        Degrees; the extent of the image where it is None.
+    schema : Schema
+        Says the extent.
+    width : int
+        Pixels.
+
+    Raises
+    ------
+    ParameterError
+        If a value makes no sense.
+    """
+    if isinstance(width, bool) or not isinstance(width, int) or not 16 <= width <= 16_384:
+        raise ParameterError(f"width is {width!r}; expected a whole number of pixels from 16 to 16384")
+    area = _extent(schema, WGS84, None) if bounds is None else check_bounds(bounds)
+    west, south, east, north = transform_bounds(
+        WGS84, WEB_MERCATOR, (area[0], max(area[1], -85.05), area[2], min(area[3], 85.05))
+    )
+    return (west, south, east, north), (east - west) / width
+
+
+def check_values(planes: int, grid: Grid, limit: float) -> None:
+    """Refuse an array that memory would not hold.
+
+    Raises
+    ------
+    LimitError
+        Which says the size, the limit and the way out.
+    """
+    values = planes * grid.height * grid.width
+    if values > limit:
+        raise LimitError(
+            f"the array has {planes} layers of {grid.width} x {grid.height} pixels = {values:,} values; the limit is "
+            f"{int(limit):,}. Ask for a smaller area, fewer bands or dates or a coarser resolution, export to a GeoTIFF "
+            "(it is written block by block), or raise max_pixels"
+        )
