@@ -13,7 +13,7 @@ from typing import Any
 import jeoview.operators  # noqa: F401 - registers every operator that a text may name
 from jeoview.errors import ChainError, ParameterError, choices
 from jeoview.graph import Argument, Node, Parameter, canonical, digest, parameters, thaw, walk
-from jeoview.operator import REGISTRY, Operator, find, make
+from jeoview.operator import REGISTRY, Operator, find, remake
 
 FORMAT = 1
 MAX_BYTES = 4 << 20
@@ -219,13 +219,7 @@ def _decode_node(node: Mapping[str, Any], nodes: Mapping[str, Node], declared: M
     found = find(node["process_id"])
     arguments = {name: _revive(item, nodes, declared) for name, item in node["arguments"].items()}
     arguments = _upgrade(found, node["version"], arguments)
-    images: list[Any] = []
-    for item in found.inputs:
-        value = arguments.pop(item.name, None)
-        images.extend(value if item.variadic and isinstance(value, tuple) else [value])
-    while images and images[-1] is None:
-        images.pop()
-    return make(found.name, tuple(images), arguments)
+    return remake(found.name, arguments)
 
 
 def _upgrade(found: Operator, version: int, arguments: dict[str, Any]) -> dict[str, Any]:

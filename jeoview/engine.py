@@ -20,11 +20,11 @@ from jeoview import chain, planner
 from jeoview.catalog import Catalog, Item
 from jeoview.errors import ChainError, KeyUnknownError, LimitError, ParameterError, SourceError
 from jeoview.executor import Read, Value, finish, recall
-from jeoview.graph import Node, bind, digest
+from jeoview.graph import Node, digest
 from jeoview.grid import Grid, web_mercator
 from jeoview.io.reader import Reader
 from jeoview.memory import ResultMemory
-from jeoview.operator import Names, describe, options_of
+from jeoview.operator import Names, bind, describe, options_of
 from jeoview.planner import Cost, Limits, Plan, style_base
 from jeoview.projection import WEB_MERCATOR, WGS84, transform
 from jeoview.raster import Kind, Raster, Table

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from jeoview.errors import ChainError, ParameterError, choices
+from jeoview.errors import ChainError, ParameterError
 
 Scalar = bool | int | float | str | None
 Argument = Any  # a Scalar, a Node, a Parameter, or a tuple or mapping of these
@@ -46,27 +47,34 @@ class Parameter:
         """
         where = f"parameter {self.name!r}"
         if isinstance(self.default, (bool, str)):
-            if type(value) is not type(self.default) or (self.choices and value not in self.choices):
+            if not isinstance(value, type(self.default)) or (self.choices and value not in self.choices):
                 expected = f"one of {list(self.choices)}" if self.choices else type(self.default).__name__
-                raise ParameterError(f"{where} got {value!r}; expected {expected}")
+                raise ParameterError(f"{where} got {_short(value)}; expected {expected}")
             return value
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise ParameterError(f"{where} got {value!r}; expected a finite number")
+        number = _finite(value)
+        if number is None:
+            raise ParameterError(f"{where} got {_short(value)}; expected a finite number")
         low, high = self.minimum, self.maximum
-        if (low is not None and value < low) or (high is not None and value > high):
+        if (low is not None and number < low) or (high is not None and number > high):
             raise ParameterError(f"{where} got {value!r}; expected {_number(low)} to {_number(high)}{self._unit}")
-        return self._snap(value)
+        return self._snap(number)
 
     @property
     def _unit(self) -> str:
         return f" {self.unit}" if self.unit else ""
 
     def _snap(self, value: float) -> int | float:
-        if self.step:
-            start = self.minimum or 0.0
-            # 0.1 * 3 is not 0.3: without the rounding one position would have several keys.
-            value = round(start + round((value - start) / self.step) * self.step, 12)
-        return int(value) if isinstance(self.default, int) else float(value)
+        step = self.step or (1.0 if isinstance(self.default, int) else 0.0)
+        start = self.minimum or 0.0
+        # A step finer than floats are apart does not move the value.
+        if step and abs(value - start) < step * LARGEST_INTEGER:
+            steps = round((value - start) / step)
+            if self.maximum is not None and start + steps * step > self.maximum:
+                # The last step before the end; what rounding alone puts beyond the end stays.
+                steps = math.floor((self.maximum - start) / step + 1e-9)
+            value = start + steps * step
+        # 0.1 * 3 is not 0.3: without the rounding one position would have several keys.
+        return round(value) if isinstance(self.default, int) else float(f"{value:.12g}") + 0.0
 
     def declaration(self) -> dict[str, Argument]:
         """The JSON form, as it stands in ``parameters`` of a chain."""
@@ -80,6 +88,20 @@ class Parameter:
 
 
 _JSON_TYPE = {bool: "boolean", int: "integer", float: "number", str: "string"}
+# Beyond, a float no longer counts every whole number, and JSON readers disagree.
+LARGEST_INTEGER = 2**53
+
+
+def _finite(value: object) -> float | None:
+    """The value as a float, None where it is no finite number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > sys.float_info.max:
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _number(value: float | None) -> str:
@@ -118,20 +140,40 @@ def parameter(
     ParameterError
         If the name is not an identifier or the default does not fit the limits.
     """
-    if not name.replace("_", "a").replace("-", "a").isalnum() or len(name) > 64:
-        raise ParameterError(f"parameter name {name!r}: use at most 64 letters, digits, '_' and '-'")
+    if not isinstance(name, str) or not name.replace("_", "a").replace("-", "a").isalnum() or len(name) > 64:
+        raise ParameterError(f"parameter name {_short(name)}: use at most 64 letters, digits, '_' and '-'")
+    where = f"parameter {name!r}"
     if type(default) not in _JSON_TYPE:
-        raise ParameterError(f"parameter {name!r}: default is {default!r}; expected bool, int, float or str")
-    if isinstance(default, int) and not isinstance(default, bool):
-        ends = [value for value in (min, max, step) if value is not None]
-        default = default if all(float(end).is_integer() for end in ends) else float(default)
-    if min is not None and max is not None and not min < max:
-        raise ParameterError(f"parameter {name!r}: min {min} is not below max {max}")
-    if step is not None and not step > 0:
-        raise ParameterError(f"parameter {name!r}: step is {step!r}; expected a positive number")
-    declared = Parameter(name, default, min, max, step, tuple(choices), unit)
-    declared.check(default)
-    return declared
+        raise ParameterError(f"{where}: default is {_short(default)}; expected bool, int, float or str")
+    if not isinstance(unit, str) or len(unit) > 64:
+        raise ParameterError(f"{where}: unit is {_short(unit)}; expected a short text")
+    numeric = not isinstance(default, (bool, str))
+    low, high, size = (_end(where, word, end, numeric) for word, end in (("min", min), ("max", max), ("step", step)))
+    if low is not None and high is not None and not low < high:
+        raise ParameterError(f"{where}: min {min} is not below max {max}")
+    if size is not None and size <= 0:
+        raise ParameterError(f"{where}: step is {step!r}; expected a positive number")
+    if numeric and not all(end is None or end.is_integer() for end in (low, high, size)):
+        default = float(default)
+    declared = Parameter(name, default, low, high, size, _options(where, default, choices), unit)
+    return replace(declared, default=declared.check(default))
+
+
+def _end(where: str, word: str, value: object, numeric: bool) -> float | None:
+    if value is None:
+        return None
+    number = _finite(value)
+    if not numeric or number is None:
+        expected = "a finite number" if numeric else f"no {word}: the default is no number"
+        raise ParameterError(f"{where}: {word} is {_short(value)}; expected {expected}")
+    return number + 0.0
+
+
+def _options(where: str, default: object, given: Any) -> tuple[str, ...]:
+    values = (given,) if isinstance(given, str) or not isinstance(given, (list, tuple)) else tuple(given)
+    if values and not (isinstance(default, str) and all(isinstance(value, str) for value in values)):
+        raise ParameterError(f"{where}: choices are {_short(given)}; expected texts, for a default that is one of them")
+    return values
 
 
 def freeze(value: Argument, where: str = "argument") -> Argument:
@@ -142,21 +184,43 @@ def freeze(value: Argument, where: str = "argument") -> Argument:
     Raises
     ------
     ChainError
-        If a number is NaN or infinite, or a value has no JSON form.
+        If a number is NaN, infinite or a whole number beyond 2**53, or a value has no JSON form.
     """
-    if value is None or isinstance(value, (bool, int, str, Node, Parameter)):
+    if value is None or isinstance(value, (bool, Node, Parameter)):
         return value
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ChainError(f"{where} is {value}; a chain holds finite numbers only")
-        return value + 0.0 if value else 0.0
+    if isinstance(value, (str, int, float)):
+        return _scalar(value, where)
     if isinstance(value, (list, tuple)):
         return tuple(freeze(item, where) for item in value)
     if isinstance(value, Mapping):
         if not all(isinstance(name, str) for name in value):
             raise ChainError(f"{where} has a name that is not text")
-        return MappingProxyType({name: freeze(value[name], where) for name in sorted(value)})
+        if not _REFERENCES.isdisjoint(value):
+            raise ChainError(f"{where} has the name 'from_node' or 'from_parameter', which stands for a reference")
+        return MappingProxyType({_text(name, where): freeze(value[name], where) for name in sorted(value)})
     raise ChainError(f"{where} is a {type(value).__name__}; expected numbers, text, true/false, lists or objects")
+
+
+# How a text says "that node" and "that slider"; plain data that looks the same would be read as one.
+_REFERENCES = frozenset(("from_node", "from_parameter"))
+
+
+def _scalar(value: str | float, where: str) -> str | int | float:
+    if isinstance(value, str):
+        return _text(value, where)
+    if isinstance(value, int):
+        if abs(value) > LARGEST_INTEGER:
+            raise ChainError(f"{where} is a whole number beyond {LARGEST_INTEGER}, which not every reader keeps")
+        return value
+    if not math.isfinite(value):
+        raise ChainError(f"{where} is {value}; a chain holds finite numbers only")
+    return value + 0.0 if value else 0.0
+
+
+def _text(value: str, where: str) -> str:
+    if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ChainError(f"{where} holds half a character, which has no UTF-8 form")
+    return value
 
 
 def thaw(value: Argument, node: Callable[[Node], Argument], parameter: Callable[[Parameter], Argument]) -> Argument:
@@ -200,6 +264,8 @@ class Node:
     version: int
     arguments: Mapping[str, Argument]
     key: str = field(init=False)
+    # What follows from the node alone, computed once (its schema): a chain may be deeper than any stack.
+    notes: dict[str, Any] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "arguments", freeze(self.arguments, self.operator))
@@ -280,27 +346,3 @@ def parameters(root: Node) -> Mapping[str, Parameter]:
                     f"parameter {used.name!r} is declared in two ways in one chain; declare it once and use it twice"
                 )
     return MappingProxyType(found)
-
-
-def bind(root: Node, values: Mapping[str, object] | None = None) -> Node:
-    """Put values in the place of the slider parameters, defaults where none is given.
-
-    A part of the chain that uses no parameter keeps its key, so its results stay shared.
-
-    Raises
-    ------
-    ParameterError
-        If a value is given for a name that the chain does not have, or does not fit.
-    """
-    declared = parameters(root)
-    for name in values or {}:
-        if name not in declared:
-            raise ParameterError(f"the chain has no parameter {name!r}; {choices(name, declared)}")
-    if not declared:
-        return root
-    position = {name: used.check((values or {}).get(name, used.default)) for name, used in declared.items()}
-    bound: dict[str, Node] = {}
-    for node in walk(root):
-        arguments = thaw(node.arguments, lambda child: bound[child.key], lambda used: position[used.name])
-        bound[node.key] = Node(node.operator, node.version, arguments)
-    return bound[root.key]

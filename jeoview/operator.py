@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from jeoview.errors import BandError, ChainError, ParameterError, choices
-from jeoview.graph import Argument, Node, Parameter, freeze, thaw, walk
+from jeoview.graph import Argument, Node, Parameter, freeze, parameters, thaw, walk
 from jeoview.grid import Grid, check_bounds, zoom_for
 from jeoview.projection import Bounds, ground_scale, is_geographic, metres_per_unit
 from jeoview.raster import Kind, Raster, Table
@@ -41,7 +41,7 @@ Box = tuple[Longitude, Latitude, Longitude, Latitude]
 class Metres(BaseModel):
     """A length on the ground; Web Mercator stretches with 1 / cos(latitude), and this accounts for it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     metres: float = Field(gt=0, le=1e6)
 
@@ -57,18 +57,25 @@ def cos_latitude(degrees: float) -> float:
     return max(math.cos(math.radians(degrees)), 0.01)
 
 
-def metres(length: float) -> Metres:
+def metres(length: float | Parameter) -> Metres | dict[str, Parameter]:
     """A length in ground metres, for operators that take pixels or metres.
+
+    Parameters
+    ----------
+    length : float or slider parameter
+        Metres on the ground.
 
     Raises
     ------
     ParameterError
         If it is not a positive number up to 1,000 km.
     """
+    if isinstance(length, Parameter):
+        return {"metres": length}
     try:
-        return Metres(metres=float(length))
-    except (ValidationError, TypeError, ValueError):
-        raise ParameterError(f"metres got {length!r}; expected a positive number up to 1e6") from None
+        return Metres(metres=_plain(length))
+    except ValidationError:
+        raise ParameterError(f"metres got {_short(length)}; expected a positive number up to 1e6") from None
 
 
 Pixels = Annotated[int, Field(ge=0, le=4096, json_schema_extra={"unit": "pixels"})]
@@ -137,7 +144,7 @@ class Schema:
         if self.common_names.get(name) in self.bands:
             return self.common_names[name]
         common = [alias for alias, band in self.common_names.items() if band in self.bands]
-        raise BandError(f"{where}: no band {name!r}; {choices(name, [*self.bands, *common])}")
+        raise BandError(f"{where}: no band {_short(name)}; {choices(str(name)[:64], [*self.bands, *common])}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +210,7 @@ class Operator:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else ""
         if first["type"] == "extra_forbidden":
-            return f"{self.name}: no parameter {name!r}; {choices(name, self.parameters)}"
+            return f"{self.name}: no parameter {_short(name)}; {choices(name[:64], self.parameters)}"
         if first["type"] == "missing":
             return f"{self.name}: parameter {name!r} is missing"
         reasons = "; or ".join(dict.fromkeys(item["msg"] for item in error.errors() if item["loc"][:1] == (name,)))
@@ -242,7 +249,7 @@ def find(name: str) -> Operator:
         If there is none.
     """
     if name not in REGISTRY:
-        raise ChainError(f"no operator {name!r}; {choices(name, REGISTRY)}")
+        raise ChainError(f"no operator {_short(name)}; {choices(name[:64], REGISTRY)}")
     return REGISTRY[name]
 
 
@@ -292,6 +299,7 @@ def constant_unit(unit: str) -> UnitRule:
     return _constant(unit)
 
 
+_STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
@@ -361,7 +369,7 @@ def operator(
             mode=mode,
             kind=_kind(hints["return"]),
             inputs=images,
-            model=create_model(name, __config__=ConfigDict(extra="forbid", strict=True, frozen=True), **fields),
+            model=create_model(name, __config__=_STRICT, **fields),
             function=function,
             nodata=nodata,
             bands=bands if callable(bands) else _constant(bands),
@@ -418,16 +426,23 @@ def describe(root: Node) -> Schema:
     BandError
         If a node names a band that its input does not have.
     """
-    for node in walk(root):
-        schema = _describe_one(node)
+    stack = [] if "schema" in root.notes else [root]
+    while stack:
+        unknown = [child for child in stack[-1].children if "schema" not in child.notes]
+        if unknown:
+            stack += unknown
+        else:
+            node = stack.pop()
+            node.notes["schema"] = _describe(node)
+    schema: Schema = root.notes["schema"]
     return schema
 
 
 _SOURCE_FIELDS = ("bands", "common_names", "quality", "bbox", "unit")
 
 
-@lru_cache(maxsize=8192)
-def _describe_one(node: Node) -> Schema:
+def _describe(node: Node) -> Schema:
+    """The schema of a node whose inputs have theirs."""
     found = find(node.operator)
     options = options_of(node)
     inputs = input_schemas(node)
@@ -441,8 +456,18 @@ def _describe_one(node: Node) -> Schema:
     return Schema(
         kind=Kind.SERIES if _lifts(found, inputs) else found.kind,
         bands=bands,
-        common_names={alias: band for alias, band in inputs[0].common_names.items() if band in bands},
-        quality={band: scheme for band, scheme in inputs[0].quality.items() if band in bands},
+        common_names={
+            alias: band
+            for schema in reversed(inputs)
+            for alias, band in schema.common_names.items()
+            if band in bands and band in schema.bands
+        },
+        quality={
+            band: scheme
+            for schema in reversed(inputs)
+            for band, scheme in schema.quality.items()
+            if band in bands and band in schema.bands
+        },
         bbox=_joint_bbox(inputs),
         unit=found.unit(options, inputs),
     )
@@ -476,7 +501,7 @@ def input_nodes(node: Node) -> tuple[Node, ...]:
 @lru_cache(maxsize=8192)
 def input_schemas(node: Node) -> tuple[Schema, ...]:
     """The schemas of `input_nodes`."""
-    return tuple(_describe_one(image) for image in input_nodes(node))
+    return tuple(describe(image) for image in input_nodes(node))
 
 
 @lru_cache(maxsize=8192)
@@ -506,8 +531,58 @@ def make(name: str, images: tuple[Any, ...], values: Mapping[str, Any]) -> Node:
     arguments = _image_arguments(found, images)
     arguments.update(_value_arguments(found, arguments, values))
     node = Node(found.name, found.version, arguments)
-    _describe_one(node)
+    describe(node)
     return node
+
+
+def remake(name: str, arguments: Mapping[str, Any]) -> Node:
+    """Make a checked node from all of its arguments by name, as they stand in a node or in a text.
+
+    Raises
+    ------
+    ParameterError, BandError
+        If a value, an input or a band does not fit.
+    """
+    found, values = find(name), dict(arguments)
+    images: list[Any] = []
+    for item in found.inputs:
+        value = values.pop(item.name, None)
+        images.extend(value if item.variadic and isinstance(value, (tuple, list)) else [value])
+    while images and images[-1] is None:
+        images.pop()
+    return make(name, tuple(images), values)
+
+
+def bind(root: Node, values: Mapping[str, object] | None = None) -> Node:
+    """Put values in the place of the slider parameters, defaults where none is given.
+
+    A part of the chain that uses no parameter stays as it is, so its results stay shared; what is made
+    anew is the same as if the value had been written there.
+
+    Raises
+    ------
+    ParameterError
+        If a value is given for a name that the chain does not have, or does not fit.
+    """
+    declared = parameters(root)
+    for name in values or {}:
+        if name not in declared:
+            raise ParameterError(f"the chain has no parameter {_short(name)}; {choices(str(name)[:64], declared)}")
+    position = {name: used.check((values or {}).get(name, used.default)) for name, used in declared.items()}
+    return _bound(root, tuple(sorted(position.items()))) if declared else root
+
+
+@lru_cache(maxsize=512, typed=True)
+def _bound(root: Node, position: tuple[tuple[str, bool | int | float | str], ...]) -> Node:
+    values = dict(position)
+    bound: dict[str, Node] = {}
+    for node in walk(root):
+        if node.own_parameters or any(bound[child.key] != child for child in node.children):
+            arguments = thaw(node.arguments, lambda child: bound[child.key], lambda used: values[used.name])
+            bound[node.key] = remake(node.operator, arguments)
+        else:
+            bound[node.key] = node
+    return bound[root.key]
 
 
 def _image_arguments(found: Operator, images: tuple[Any, ...]) -> dict[str, Argument]:
@@ -531,7 +606,7 @@ def _image_arguments(found: Operator, images: tuple[Any, ...]) -> dict[str, Argu
 def _check_image(found: Operator, item: Input, value: Any) -> Argument:
     where = f"{found.name}({item.name}=...)"
     if isinstance(value, Node):
-        kind = _describe_one(value).kind
+        kind = describe(value).kind
         lifted = kind is Kind.SERIES and item.kind is Kind.BANDS and found.kind is Kind.BANDS
         if kind is not item.kind and not lifted:
             raise ParameterError(f"{where}: got {kind.value}; expected {item.kind.value}{_advice(kind, item.kind)}")
@@ -560,17 +635,31 @@ def _advice(got: Kind, wanted: Kind) -> str:
 
 def _value_arguments(found: Operator, images: Mapping[str, Argument], values: Mapping[str, Any]) -> dict[str, Argument]:
     used = {name: value for name, value in values.items() if _has_parameter(value)}
-    for ends in ("minimum", "maximum", "default"):
-        at_end = {name: _at(value, ends) if name in used else value for name, value in values.items()}
-        checked = found.validate(at_end)
+    for end in ("minimum", "maximum") if used else ():
+        found.validate({name: _at(value, end) for name, value in values.items()})
+    checked = found.validate({name: _at(value, "default") if name in used else value for name, value in values.items()})
     plain = {name: _json(value) for name, value in checked.items()}
     first = next((value for value in _flat(images.values()) if isinstance(value, Node)), None)
     for name in band_fields(found):
         if first is not None and name not in used:
-            plain[name] = _resolve(plain[name], _describe_one(first), found.name)
+            plain[name] = _resolve(plain[name], describe(first), found.name)
+    plain |= {name: _with_sliders(plain[name], value) for name, value in used.items()}
     if found.mode in (Mode.FIT, Mode.FULL) and first is not None:
-        plain |= _declared_region(found, plain, _describe_one(first))
-    return plain | used
+        plain |= _declared_region(found, plain, describe(first))
+    return plain
+
+
+def _with_sliders(checked: Argument, given: Any) -> Argument:
+    """The checked values, with the sliders back in their places."""
+    if isinstance(given, Parameter):
+        return given
+    if isinstance(given, BaseModel):
+        return checked
+    if isinstance(given, Mapping):
+        return {**checked, **{name: _with_sliders(checked[name], item) for name, item in given.items()}}
+    if isinstance(given, (list, tuple)):
+        return tuple(_with_sliders(value, item) for value, item in zip(checked, given, strict=True))
+    return checked
 
 
 FIT_PIXELS = 1024
@@ -580,7 +669,11 @@ FULL_PIXELS = 2048
 def _declared_region(found: Operator, plain: Mapping[str, Argument], schema: Schema) -> dict[str, Argument]:
     """The region and zoom that an operator works on, written into the chain so that it says what was done."""
     region, zoom = plain["region"], plain["zoom"]
+    if _has_parameter(region) or isinstance(zoom, Parameter):
+        raise ParameterError(f"{found.name}: region and zoom are fixed; a slider cannot drive them")
     if region == "view":
+        if zoom is not None:
+            raise ParameterError(f"{found.name}: zoom={zoom} belongs to a fixed region; the view has its own zoom")
         return {}
     region = schema.bbox if region is None else region
     if region is None:

@@ -14,8 +14,7 @@ from jeoview.errors import ParameterError
 from jeoview.export import blocks
 from jeoview.export.progress import job
 from jeoview.export.request import Request, Resolution, check_values, request
-from jeoview.graph import bind
-from jeoview.operator import describe
+from jeoview.operator import bind, describe
 from jeoview.projection import WGS84
 from jeoview.raster import Array, Kind, Raster
 from jeoview.recipes import as_image

@@ -14,10 +14,9 @@ from jeoview.errors import ParameterError
 from jeoview.export import files
 from jeoview.export.array import gather
 from jeoview.export.request import Resolution, across, request
-from jeoview.graph import bind
 from jeoview.io import legend as drawing
 from jeoview.io.encode import encode_png
-from jeoview.operator import describe
+from jeoview.operator import bind, describe
 from jeoview.operators.colour import legend as described
 from jeoview.projection import WEB_MERCATOR, WGS84
 from jeoview.raster import Array, Kind

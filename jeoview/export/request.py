@@ -10,9 +10,9 @@ from typing import Any
 from jeoview.catalog import Item
 from jeoview.engine import Engine
 from jeoview.errors import LimitError, ParameterError
-from jeoview.graph import Node, bind
+from jeoview.graph import Node
 from jeoview.grid import Grid, check_bounds, region_grid
-from jeoview.operator import Schema, describe
+from jeoview.operator import Schema, bind, describe
 from jeoview.projection import WEB_MERCATOR, WGS84, Bounds, canonical_crs, transform_bounds
 from jeoview.raster import Kind
 from jeoview.recipes import as_image

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jeoview.errors import ParameterError
-from jeoview.graph import Node, Parameter, bind, parameters
-from jeoview.operator import Schema, describe, make
+from jeoview.graph import Node, Parameter, parameters
+from jeoview.operator import Schema, bind, describe, make
 from jeoview.operators.colour import legend
 from jeoview.planner import needs_view
 from jeoview.projection import Bounds
