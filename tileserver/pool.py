@@ -20,6 +20,8 @@ MAX_ATTEMPTS = 2
 # A neighbour's caches are worth waiting for this long; then any idle worker takes the request.
 _STEAL_SECONDS = 0.025
 _MAX_RESTART_SECONDS = 10.0
+# What a replacement may take to be ready.
+_START_SECONDS = 15.0
 # The other workers are started after this time even if the first one does not get ready.
 _GROW_SECONDS = 3.0
 
@@ -245,7 +247,7 @@ class Pool:
             # Only on the replacement: what ends one worker must not go round and end the others.
             job.sticky = True
             slot.queue.appendleft(job)
-            job.arm(self._deadline, self._expire, slot, job)
+            job.arm(self._deadline + _START_SECONDS, self._expire, slot, job)
         elif slot.hung:
             job.fail(Failure("Timeout", f"this took longer than {self._deadline:g} s, twice; zoom in or ask for less"))
         else:
