@@ -21,6 +21,8 @@ from jeoview.projection import Bounds
 SENTINEL2, DEM = "demo-sentinel-2", "demo-dem"
 COMMON_NAMES = {"B02": "blue", "B03": "green", "B04": "red", "B08": "nir", "B11": "swir16", "B12": "swir22"}
 QUALITY = "sentinel2-scl"
+# Half the time of level 6 for files that are 0.7 percent larger.
+LEVEL = 4
 SIMULATED = "Simulated by jeoview: not an observation, invented ground"
 _LABEL = {"jeoview:simulated": True}
 
@@ -100,9 +102,9 @@ def at_home(item: Item, folder: Path) -> Item:
 def _write_band(path: Path, band: str, array: NDArray[Any], grid: Grid, when: str) -> None:
     tags = _tags(when)
     if band == "SCL":
-        profile = CogProfile(grid, (BandText("SCL"),), "uint8", NODATA, tags=tags, content="classes")
+        profile = CogProfile(grid, (BandText("SCL"),), "uint8", NODATA, tags=tags, content="classes", level=LEVEL)
     else:
-        profile = CogProfile(grid, (BandText(band, SCALE, OFFSET),), "uint16", NODATA, tags=tags)
+        profile = CogProfile(grid, (BandText(band, SCALE, OFFSET),), "uint16", NODATA, tags=tags, level=LEVEL)
     write_cog(path, array, profile)
 
 
