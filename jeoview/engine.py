@@ -6,10 +6,8 @@ same pixels.
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import lru_cache
 from time import perf_counter
 from typing import Any
@@ -18,39 +16,19 @@ import numpy as np
 
 from jeoview import chain, planner
 from jeoview.catalog import Catalog, Item
-from jeoview.errors import ChainError, KeyUnknownError, LimitError, ParameterError, SourceError
+from jeoview.errors import KeyUnknownError, LimitError, ParameterError
 from jeoview.executor import Read, Value, finish, recall
-from jeoview.graph import Node, digest
+from jeoview.graph import Node
 from jeoview.grid import Grid, web_mercator
 from jeoview.io.reader import Reader
 from jeoview.memory import ResultMemory
-from jeoview.operator import Names, bind, describe, options_of
+from jeoview.operator import Names, bind, describe
 from jeoview.planner import Cost, Limits, Plan, style_base
 from jeoview.projection import WEB_MERCATOR, WGS84, transform
 from jeoview.raster import Kind, Raster, Table
+from jeoview.scenes import Scenes
 from jeoview.settings import MIB, Settings, settings
 from jeoview.store import Store, open_store
-
-
-@dataclass(frozen=True, eq=False)
-class FrozenItems:
-    """The items of a collection as they were when the chain was made."""
-
-    items: tuple[Item, ...]
-    boxes: np.ndarray[Any, np.dtype[np.float64]]
-
-    def near(self, grid: Grid) -> list[Item]:
-        """The items whose bounding box comes near the grid's, in order: a quick first choice among many."""
-        west, south, east, north = grid.bbox
-        # The box is measured at points; between them an edge may bulge.
-        dx, dy = 0.05 * (east - west) + 0.01, 0.05 * (north - south) + 0.01
-        left, bottom, right, top = self.boxes.T
-        meets = (bottom <= north + dy) & (top >= south - dy)
-        wide = right < left  # across the antimeridian
-        meets &= wide | np.logical_or.reduce(
-            [(left <= east + dx + turn) & (right >= west - dx + turn) for turn in (-360.0, 0.0, 360.0)]
-        )
-        return [self.items[i] for i in np.flatnonzero(meets)]
 
 
 class StepClock:
@@ -101,7 +79,7 @@ class Engine:
         self._memory = ResultMemory(store, settings.array_cache_bytes)
         self._limits = Limits(settings.max_padding, settings.max_barrier_pixels)
         self._load = lru_cache(maxsize=512)(self._load_text)
-        self._frozen = lru_cache(maxsize=128)(self._load_items)
+        self._scenes = Scenes(catalog, store, self.reader)
 
     @classmethod
     def default(cls) -> Engine:
@@ -153,7 +131,7 @@ class Engine:
         LimitError
             If the padding or a barrier is above its limit.
         """
-        return planner.cost(self.plan(node, grid, parameters=parameters, view=view), self._measure)
+        return planner.cost(self.plan(node, grid, parameters=parameters, view=view), self._scenes.measure)
 
     def render(
         self,
@@ -211,7 +189,7 @@ class Engine:
             If the chain does not end in a series whose layers are scenes.
         """
         source = planner.time_axis(self.plan(node, grid, view=view))
-        return tuple(self._touching(source.node, source.grid))
+        return self._scenes.of(source.node, source.grid)
 
     def admit(self, cost: Cost) -> None:
         """Refuse a cost above the settings.
@@ -280,52 +258,11 @@ class Engine:
 
     def _do(self, planned: Plan, clock: StepClock) -> Value:
         work = recall(planned, self._memory)
-        self.admit(planner.cost(planned, self._measure, work.steps))
+        self.admit(planner.cost(planned, self._scenes.measure, work.steps))
         clock.lap("plan")
-        result = finish(work, clock.timed("read", self._read), self._memory)
+        result = finish(work, clock.timed("read", self._scenes.read), self._memory)
         clock.lap("compute", without="read")
         return result
-
-    def _items_of(self, node: Node) -> FrozenItems:
-        return self._frozen(options_of(node)["items"])
-
-    def _load_items(self, key: str) -> FrozenItems:
-        text = self.store.get(key)
-        if text is None:
-            raise KeyUnknownError("the list of scenes of this chain is not in the store; run the notebook cell again")
-        if digest(text.decode("utf-8", "replace")) != key.removeprefix("items:"):
-            raise ChainError("the list of scenes of this chain was altered: its key does not match its content")
-        document = json.loads(text)
-        items = tuple(
-            _checked(self.catalog.item(document["collection"], entry["id"]), entry) for entry in document["items"]
-        )
-        return FrozenItems(items, np.array([item.bbox for item in items], dtype=np.float64).reshape(-1, 4))
-
-    def _touching(self, node: Node, grid: Grid) -> list[Item]:
-        return [item for item in self._items_of(node).near(grid) if self.reader.touches(item, grid)]
-
-    def _measure(self, node: Node, grid: Grid, bands: Names) -> tuple[int, int]:
-        items = self._touching(node, grid)
-        return sum(self.reader.cost(item, bands, grid) for item in items), len(items)
-
-    def _read(self, node: Node, grid: Grid, bands: Names) -> Raster:
-        items = self._touching(node, grid)
-        layers = [self._read_item(item, bands, grid, options_of(node)["resampling"]) for item in items]
-        dates = tuple(item.datetime for item in items)
-        if len(layers) == 1:
-            array = layers[0][None]
-        else:
-            array = np.stack(layers) if layers else np.empty((0, len(bands), *grid.shape), dtype=np.float32)
-        return Raster(array, grid, Kind.SERIES, bands, dates)
-
-    def _read_item(self, item: Item, bands: Sequence[str], grid: Grid, resampling: str) -> np.ndarray[Any, Any]:
-        here = [band for band in bands if band in item.bands]
-        if len(here) == len(bands):
-            return self.reader.read(item, here, grid, resampling)
-        array = np.full((len(bands), *grid.shape), np.nan, dtype=np.float32)
-        if here:
-            array[[bands.index(band) for band in here]] = self.reader.read(item, here, grid, resampling)
-        return array
 
 
 _DEFAULT: dict[Settings, Engine] = {}
@@ -336,13 +273,3 @@ def _json_number(value: Any) -> Any:
     if np.iscomplexobj(value):
         return None if np.isnan(value) else [float(value.real), float(value.imag)]
     return None if np.isnan(value) else float(value)
-
-
-def _checked(item: Item, entry: Mapping[str, Any]) -> Item:
-    """The item as the catalogue knows it now, if its files are still those that were frozen."""
-    for name, etag in entry["assets"].items():
-        if name not in item.bands or item.bands[name].etag != etag:
-            raise SourceError(
-                f"scene {item.id} (band {name}) was replaced since the chain was made; run the notebook cell again"
-            )
-    return item

@@ -21,6 +21,7 @@ def load_items(
     bbox: Box | None = None,
     resampling: Literal["nearest", "bilinear"] = "nearest",
     unit: str = "",
+    stack: Literal["time", "pairs"] = "time",
 ) -> SeriesInput:
     """The frozen items of a collection as a time stack; scale, offset and nodata applied.
 
@@ -40,11 +41,13 @@ def load_items(
         How a source is brought onto the map. Quality bands are always nearest.
     unit : str
         Unit of the values.
+    stack : {"time", "pairs"}
+        ``time``: one layer a scene, those that do not touch the map's area left out. ``pairs``: one layer an
+        interferogram, all of them everywhere, named by the interval of its two dates.
 
     Returns
     -------
     series
-        (time, band, y, x) float32, NaN where there is no data; dates that do not touch the map's
-        area are left out.
+        (time, band, y, x) float32, NaN where there is no data.
     """
     raise NotImplementedError("the engine reads sources")

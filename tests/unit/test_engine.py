@@ -20,9 +20,11 @@ from jeoview.grid import Grid, region_grid, tile_grid
 from jeoview.image import Image, apply
 from jeoview.io.etag import file_etag
 from jeoview.projection import WGS84, Bounds, transform_bounds
+from jeoview.recipes import attach_recipes
 from jeoview.settings import settings
 from jeoview.store import open_store
 
+attach_recipes(Image)
 LEFT, TOP, SIZE, STEP = 600_000.0, 5_000_000.0, 300, 10.0
 CRS = "EPSG:32632"
 BOUNDS = (LEFT, TOP - SIZE * STEP, LEFT + SIZE * STEP, TOP)

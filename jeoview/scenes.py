@@ -1,0 +1,146 @@
+"""The sources of a chain: frozen scenes, found through the catalogue and read on a grid."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jeoview.catalog import Catalog, Item
+from jeoview.errors import ChainError, KeyUnknownError, SourceError
+from jeoview.graph import Node, digest
+from jeoview.grid import Grid
+from jeoview.io.reader import Reader
+from jeoview.operator import Names, options_of
+from jeoview.raster import Array, Kind, Raster
+from jeoview.store import Store
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenItems:
+    """The items of a collection as they were when the chain was made."""
+
+    items: tuple[Item, ...]
+    boxes: NDArray[np.float64]
+
+    def near(self, grid: Grid) -> list[Item]:
+        """The items whose bounding box comes near the grid's, in order: a quick first choice among many."""
+        west, south, east, north = grid.bbox
+        # The box is measured at points; between them an edge may bulge.
+        dx, dy = 0.05 * (east - west) + 0.01, 0.05 * (north - south) + 0.01
+        left, bottom, right, top = self.boxes.T
+        meets = (bottom <= north + dy) & (top >= south - dy)
+        wide = right < left  # across the antimeridian
+        meets &= wide | np.logical_or.reduce(
+            [(left <= east + dx + turn) & (right >= west - dx + turn) for turn in (-360.0, 0.0, 360.0)]
+        )
+        return [self.items[i] for i in np.flatnonzero(meets)]
+
+
+class Scenes:
+    """Reads the nodes that have no input.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        Knows where the files of the items are.
+    store : Store
+        Holds the frozen item lists.
+    reader : Reader
+        Opens files.
+    """
+
+    def __init__(self, catalog: Catalog, store: Store, reader: Reader) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._reader = reader
+        self._frozen = lru_cache(maxsize=128)(self._load)
+
+    def measure(self, node: Node, grid: Grid, bands: Names) -> tuple[int, int]:
+        """Bytes to decode when nothing is cached, and layers in time."""
+        decoded = sum(self._reader.cost(item, _here(item, bands), grid) for item in self._touching(node, grid))
+        return decoded, len(self.of(node, grid))
+
+    def of(self, node: Node, grid: Grid) -> tuple[Item, ...]:
+        """The scenes behind the layers of `read`, in the same order."""
+        return self._items(node).items if _is_dense(node) else tuple(self._touching(node, grid))
+
+    def read(self, node: Node, grid: Grid, bands: Names) -> Raster:
+        """The items on a grid, as a series in their order.
+
+        Scenes that do not touch the grid are left out of a time stack; a stack of pairs is dense,
+        as an inversion needs the whole network everywhere.
+        """
+        items = self.of(node, grid)
+        near = {item.id for item in self._touching(node, grid)}
+        layers = [self._layer(item, bands, grid, node) if item.id in near else _empty(bands, grid) for item in items]
+        array = layers[0][None] if len(layers) == 1 else np.stack(layers) if layers else _empty(bands, grid)[None][:0]
+        return Raster(array, grid, Kind.SERIES, bands, tuple(_date(item, node) for item in items))
+
+    def _items(self, node: Node) -> FrozenItems:
+        return self._frozen(options_of(node)["items"])
+
+    def _touching(self, node: Node, grid: Grid) -> list[Item]:
+        return [item for item in self._items(node).near(grid) if self._reader.touches(item, grid)]
+
+    def _layer(self, item: Item, bands: Names, grid: Grid, node: Node) -> Array:
+        resampling, here = options_of(node)["resampling"], _here(item, bands)
+        if len(here) == len(bands):
+            return self._reader.read(item, here, grid, resampling)
+        array = _empty(bands, grid)
+        if here:
+            array[[bands.index(band) for band in here]] = self._reader.read(item, here, grid, resampling)
+        return array
+
+    def _load(self, key: str) -> FrozenItems:
+        text = self._store.get(key)
+        if text is None:
+            raise KeyUnknownError("the list of scenes of this chain is not in the store; run the notebook cell again")
+        if digest(text.decode("utf-8", "replace")) != key.removeprefix("items:"):
+            raise ChainError("the list of scenes of this chain was altered: its key does not match its content")
+        items = tuple(_current(self._catalog, *entry) for entry in _entries(text))
+        return FrozenItems(items, np.array([item.bbox for item in items], dtype=np.float64).reshape(-1, 4))
+
+
+def _entries(text: bytes) -> list[tuple[str, str, Mapping[str, str]]]:
+    try:
+        document = json.loads(text)
+        name = str(document["collection"])
+        return [(name, str(entry["id"]), dict(entry["assets"])) for entry in document["items"]]
+    except (ValueError, TypeError, KeyError):
+        raise ChainError("the list of scenes of this chain is not well formed") from None
+
+
+def _current(catalog: Catalog, collection: str, name: str, assets: Mapping[str, str]) -> Item:
+    """The item as the catalogue knows it now, if its files are still those that were frozen."""
+    item = catalog.item(collection, name)
+    for band, etag in assets.items():
+        if band not in item.bands or item.bands[band].etag != etag:
+            raise SourceError(
+                f"scene {name} (band {band}) was replaced since the chain was made; run the notebook cell again"
+            )
+    return item
+
+
+def _is_dense(node: Node) -> bool:
+    return bool(options_of(node)["stack"] == "pairs")
+
+
+def _date(item: Item, node: Node) -> str:
+    if not _is_dense(node):
+        return item.datetime
+    times: Mapping[str, Any] = item.properties
+    return f"{times['start_datetime']}/{times['end_datetime']}"
+
+
+def _here(item: Item, bands: Sequence[str]) -> list[str]:
+    return [band for band in bands if band in item.bands]
+
+
+def _empty(bands: Names, grid: Grid) -> Array:
+    return np.full((len(bands), *grid.shape), np.nan, dtype=np.float32)
