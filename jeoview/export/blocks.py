@@ -102,9 +102,9 @@ def _ordered(blocks: list[Grid]) -> list[Grid]:
     The order is Morton's (1966): the bits of row and column in turn, so that what is read for one block is
     still in memory for the next.
     """
-    corner, last = blocks[0], blocks[-1]
-    row, col = (corner.row + last.row) // 2, (corner.col + last.col) // 2
-    middle = min(blocks, key=lambda block: abs(block.row - row) + abs(block.col - col))
+    corner, area = blocks[0], blocks[0].union(blocks[-1])
+    pixel = Grid(area.lattice, area.row + area.height // 2, area.col + area.width // 2, 1, 1)
+    middle = next(block for block in blocks if block.contains(pixel))
 
     def place(block: Grid) -> int:
         down, right = (block.row - corner.row) // STEP, (block.col - corner.col) // STEP
