@@ -61,7 +61,7 @@ class Server:
     def rss(self) -> float:
         """MiB held by the process and all its children."""
         parent = psutil.Process(self.process.pid)
-        return sum(p.memory_info().rss for p in [parent, *parent.children(recursive=True)]) / (1 << 20)
+        return float(sum(p.memory_info().rss for p in [parent, *parent.children(recursive=True)])) / (1 << 20)
 
 
 @contextmanager
