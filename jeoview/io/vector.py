@@ -98,7 +98,8 @@ def write_vector(
     Raises
     ------
     ParameterError
-        If the suffix is not known, there is nothing to write, or the format holds one layer only.
+        If the suffix is not known, the folder does not exist, there is nothing to write, or the
+        format holds one layer only.
     JeoviewError
         If the file cannot be written.
     """
@@ -109,6 +110,8 @@ def write_vector(
         raise ParameterError(f"there is no feature to write to {path.name!r}")
     if len(layers) > 1 and driver != "GPKG":
         raise ParameterError(f"a {driver} file holds one layer, {len(layers)} were given; write a .gpkg")
+    if not path.parent.is_dir():
+        raise ParameterError(f"the folder of {path.name!r} does not exist; make it first")
     folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": written})
     try:
