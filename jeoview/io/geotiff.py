@@ -80,8 +80,10 @@ class GeoTiff:
 
 
 def _pread(descriptor: int, offset: int, count: int) -> bytes:
-    data = os.pread(descriptor, count, offset) if count else b""
-    if len(data) != count:
+    # Checked first: a damaged count may be larger than all memory.
+    whole = offset >= 0 and count >= 0 and offset + count <= os.fstat(descriptor).st_size
+    data = os.pread(descriptor, count, offset) if whole and count else b""
+    if not whole or len(data) != count:
         raise SourceError("the file is truncated: a block of pixels lies beyond its end")
     return data
 

@@ -6,6 +6,7 @@ understood here makes `parse` return None, and the file goes through GDAL.
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from collections.abc import Iterator
@@ -97,7 +98,10 @@ def parse(file: File) -> list[Image] | None:
     version = struct.unpack(order + "H", file.head[2:4])[0]
     if version not in (42, 43):
         return None
-    images = [_image(tags) for tags in _directories(file, order, version == 43)]
+    try:
+        images = [_image(tags, order) for tags in _directories(file, order, version == 43)]
+    except (ValueError, OverflowError, struct.error) as error:
+        raise SourceError("the TIFF directory is damaged: a tag holds no number") from error
     return None if not images or any(image is None for image in images) else [image for image in images if image]
 
 
@@ -140,9 +144,9 @@ def _first(tags: Tags, tag: int, default: int) -> int:
     return int(values[0]) if values is not None and len(values) else default
 
 
-def _image(tags: Tags) -> Image | None:
+def _image(tags: Tags, order: str) -> Image | None:
     height, width = _first(tags, IMAGE_LENGTH, 0), _first(tags, IMAGE_WIDTH, 0)
-    dtype, codec = _dtype(tags), CODECS.get(_first(tags, COMPRESSION, 1))
+    dtype, codec = _dtype(tags, order), CODECS.get(_first(tags, COMPRESSION, 1))
     predictor = _first(tags, PREDICTOR, 1)
     if height < 1 or width < 1:
         raise SourceError(f"the TIFF directory is damaged: the image is {width} x {height}")
@@ -181,7 +185,7 @@ def _image(tags: Tags) -> Image | None:
     )
 
 
-def _dtype(tags: Tags) -> np.dtype[Any] | None:
+def _dtype(tags: Tags, order: str) -> np.dtype[Any] | None:
     bits = set(tags.get(BITS, np.array([1])).tolist())
     formats = set(tags.get(SAMPLE_FORMAT, np.array([1])).tolist())
     if len(bits) != 1 or len(formats) != 1:
@@ -190,8 +194,7 @@ def _dtype(tags: Tags) -> np.dtype[Any] | None:
     code = f"{_FORMATS.get(formats.pop(), 'x')}{bits.pop() / 8:g}"
     if code not in _SUPPORTED:
         return None
-    order = tags[IMAGE_WIDTH].dtype.byteorder
-    return np.dtype(code).newbyteorder(">" if order == ">" else "<")
+    return np.dtype(order + code)
 
 
 def nodata(image: Image) -> float | None:
@@ -216,6 +219,8 @@ def affine(image: Image) -> tuple[float, float, float, float, float, float] | No
     else:
         return None
     a, b, c, d, e, f = found
+    if not all(math.isfinite(value) for value in found) or a * e - b * d == 0.0:
+        raise SourceError("the TIFF directory is damaged: the geotransform makes no sense")
     if _geo_keys(image).get(1025) == 2:  # a pixel is its centre, not its area
         c, f = c - 0.5 * (a + b), f - 0.5 * (d + e)
     return a, b, c, d, e, f
