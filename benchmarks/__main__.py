@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -156,13 +157,17 @@ def in_steps(report: Report, image: Image, tiles: list[Grid]) -> None:
             steps: dict[str, float] = {}
             engine.forget()
             raster = engine.render(image.node, grid, times=steps)
-            steps["png"] = _milliseconds(lambda raster=raster: encode_png(raster))
-            steps["recolour and png"] = _milliseconds(lambda grid=grid: encode_png(engine.render(other.node, grid)))
+            steps["png"] = _milliseconds(partial(encode_png, raster))
+            steps["recolour and png"] = _milliseconds(partial(_recolour, engine, other, grid))
             for name, value in steps.items() if turn else ():
                 times.setdefault(name, []).append(value)
     report.section("In one process, blocks warm, by step", "step", "median ms")
     for name, values in times.items():
         report.row(name, f"{statistics.median(values):.3f}")
+
+
+def _recolour(engine: Engine, other: Image, grid: Grid) -> bytes:
+    return encode_png(engine.render(other.node, grid))
 
 
 def _inside(grid: Grid, image: Image) -> bool:

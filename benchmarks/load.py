@@ -45,7 +45,9 @@ def run(port: int, paths: Sequence[str], connections: int) -> Load:
 
 
 async def _run(port: int, paths: Sequence[str], connections: int) -> Load:
-    queue, times, sizes = iter(paths), [], []
+    queue = iter(paths)
+    times: list[float] = []
+    sizes: list[int] = []
     start = time.perf_counter()
     await asyncio.gather(*(_client(port, queue, times, sizes) for _ in range(connections)))
     return Load(time.perf_counter() - start, tuple(times), sum(sizes))

@@ -92,17 +92,16 @@ def titiler(scene: Path, workers: int) -> Iterator[Server]:
 
 @contextmanager
 def _process(command: list[str], variables: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    log = tempfile.TemporaryFile()
-    process = subprocess.Popen(command, env={**os.environ, **variables}, stdout=log, stderr=log, cwd=HERE.parent)
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, env={**os.environ, **variables}, stdout=log, stderr=log, cwd=HERE.parent)
         try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-        log.close()
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def _free_port() -> int:
