@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from urllib.parse import quote
 
@@ -267,6 +268,9 @@ def _quoted(value: object) -> str:
 
 def _number(query: Query, name: str) -> float:
     try:
-        return float(query.rest[name])
+        value = float(query.rest[name])
     except (KeyError, ValueError):
-        raise ParameterError(f"{name}= is missing or no number") from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise ParameterError(f"{name}= is missing or no number")
+    return value

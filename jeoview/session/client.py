@@ -297,9 +297,7 @@ def _start(wanted: Settings, path: Path, former: Address | None) -> Session:
 def _spawn(path: Path, log: Path, port: int, token: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-P", "-m", "tileserver", "--port", str(port), "--state", str(path)]
     environment = {**os.environ, "JEOVIEW_TOKEN": token}
-    root = Path(__file__).resolve().parents[2]
-    if "site-packages" not in root.parts:
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), environment.get("PYTHONPATH", "")]))
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [_package_root(), environment.get("PYTHONPATH", "")]))
     with open(log, "wb", opener=_private) as output:
         return subprocess.Popen(
             [*command, "--owner", str(os.getpid())],
@@ -310,6 +308,12 @@ def _spawn(path: Path, log: Path, port: int, token: str) -> subprocess.Popen[byt
             # An interrupt of a busy cell goes to the group of the kernel; the map shall stay alive.
             start_new_session=True,
         )
+
+
+def _package_root() -> str:
+    """The folder of a checkout that is not installed, else nothing."""
+    root = Path(__file__).resolve().parents[2]
+    return "" if "site-packages" in root.parts else str(root)
 
 
 def _private(name: str, flags: int) -> int:
