@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -174,7 +173,7 @@ def _frames(
             (west, south, east, north),
             crs=wanted.grid.crs,
             resolution=wanted.grid.lattice.resolution,
-            parameters={name: look.parameters[name] for name in look.parameters if name in shown.parameters},
+            parameters=look.parameters,
         )
         raster = gather(asked, day, progress=False)
         valid = _is_valid(raster)
@@ -193,5 +192,7 @@ def _is_valid(raster: Raster) -> bool:
 def _save(first: Picture, frames: Iterator[Picture], path: Path, fps: float) -> None:
     """Frame by frame, so that memory does not grow with their number; the time of a GIF counts hundredths."""
     duration = max(round(100 / fps), 2) * 10
-    rest = chain(frames)
-    first.save(path, "GIF", save_all=True, append_images=rest, duration=duration, loop=0, optimize=False, disposal=1)
+    with path.open("wb") as file:
+        first.save(
+            file, "GIF", save_all=True, append_images=frames, duration=duration, loop=0, optimize=False, disposal=1
+        )
