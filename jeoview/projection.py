@@ -55,7 +55,8 @@ def transform(source: str, target: str, x: ArrayLike, y: ArrayLike) -> tuple[Flo
     return np.where(lost, np.nan, east), np.where(lost, np.nan, north)
 
 
-def transform_bounds(source: str, target: str, bounds: Bounds, points: int = 21) -> Bounds:
+@lru_cache(maxsize=1024)
+def transform_bounds(source: str, target: str, bounds: Bounds) -> Bounds:
     """Return bounds (west, south, east, north) that enclose the transformed edges and interior.
 
     Raises
@@ -66,6 +67,8 @@ def transform_bounds(source: str, target: str, bounds: Bounds, points: int = 21)
     if source == target:
         return bounds
     west, south, east, north = bounds
+    # Between Web Mercator and degrees straight edges stay straight: the corners say all.
+    points = 2 if {source, target} == {WGS84, WEB_MERCATOR} else 21
     x, y = np.meshgrid(np.linspace(west, east, points), np.linspace(south, north, points))
     tx, ty = transform(source, target, x, y)
     if not np.isfinite(tx).any():

@@ -60,6 +60,7 @@ class Scenes:
         self._store = store
         self._reader = reader
         self._frozen = lru_cache(maxsize=128)(self._load)
+        self._near = lru_cache(maxsize=256)(self._choose)
 
     def measure(self, node: Node, grid: Grid, bands: Names) -> tuple[int, int]:
         """Bytes to decode when nothing is cached, and layers in time."""
@@ -68,7 +69,7 @@ class Scenes:
 
     def of(self, node: Node, grid: Grid) -> tuple[Item, ...]:
         """The scenes behind the layers of `read`, in the same order."""
-        return self._items(node).items if _is_dense(node) else tuple(self._touching(node, grid))
+        return self._items(node).items if _is_dense(node) else self._touching(node, grid)
 
     def read(self, node: Node, grid: Grid, bands: Names) -> Raster:
         """The items on a grid, as a series in their order.
@@ -85,8 +86,11 @@ class Scenes:
     def _items(self, node: Node) -> FrozenItems:
         return self._frozen(options_of(node)["items"])
 
-    def _touching(self, node: Node, grid: Grid) -> list[Item]:
-        return [item for item in self._items(node).near(grid) if self._reader.touches(item, grid)]
+    def _touching(self, node: Node, grid: Grid) -> tuple[Item, ...]:
+        return self._near(options_of(node)["items"], grid)
+
+    def _choose(self, key: str, grid: Grid) -> tuple[Item, ...]:
+        return tuple(item for item in self._frozen(key).near(grid) if self._reader.touches(item, grid))
 
     def _layer(self, item: Item, bands: Names, grid: Grid, node: Node) -> Array:
         resampling, here = options_of(node)["resampling"], _here(item, bands)

@@ -93,6 +93,8 @@ def mosaic(series: SeriesInput) -> BandsInput:
     stack = series.array
     if not len(stack):
         return _reduced(series, np.full(stack.shape[1:], np.nan, dtype=np.float32))
+    if len(stack) == 1:
+        return _reduced(series, stack[0])
     out = stack[0].copy()
     for layer in stack[1:]:
         missing = np.isnan(out).any(axis=0)
