@@ -7,12 +7,13 @@ outside is data: `decode` computes every key again and refuses what was altered.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import jeoview.operators  # noqa: F401 - registers every operator that a text may name
 from jeoview.errors import ChainError, ParameterError, choices
-from jeoview.graph import Argument, Node, Parameter, canonical, digest, parameters, thaw, walk
+from jeoview.graph import Argument, Node, Parameter, canonical, digest, parameter, parameters, thaw, walk
 from jeoview.operator import REGISTRY, Operator, find, remake
 
 FORMAT = 1
@@ -69,6 +70,8 @@ def decode(text: str | bytes, key: str | None = None) -> Node:
     document = _parse(text)
     graph = document["process_graph"]
     declared = {used.name: used for used in map(_parameter, document.get("parameters", []))}
+    if len(declared) != len(document.get("parameters", [])):
+        raise ChainError("the chain declares a parameter twice")
     nodes: dict[str, Node] = {}
     upgraded = False
     for name in _order(graph, document["result"]):
@@ -93,7 +96,7 @@ def _parse(text: str | bytes) -> dict[str, Any]:
     if len(text) > MAX_BYTES:
         raise ChainError(f"the chain has {len(text):,} bytes; the limit is {MAX_BYTES:,}")
     try:
-        document = json.loads(text, parse_constant=_no_constant)
+        document = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError):
         raise ChainError("the chain is not JSON text") from None
     if not isinstance(document, dict) or document.get("jeoview") != FORMAT:
@@ -122,6 +125,13 @@ def _check_shape(name: str, node: Any) -> None:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
 
 
 def _nesting(value: Any) -> int:
@@ -177,7 +187,11 @@ def _verify(name: str, node: Mapping[str, Any], declared: Mapping[str, Parameter
     """Refuse a node whose key is not the hash of its text; children stand in it by their keys."""
     arguments = _with_declarations(node["arguments"], declared)
     content = canonical({"process_id": node["process_id"], "version": node["version"], "arguments": arguments})
-    if digest(content) != name:
+    try:
+        true_name = digest(content)
+    except UnicodeEncodeError:
+        true_name = ""  # half a character has no UTF-8 form
+    if true_name != name:
         raise ChainError(f"node {name[:16]!r} was altered: its key does not match its content")
 
 
@@ -193,9 +207,8 @@ def _with_declarations(value: Any, declared: Mapping[str, Parameter]) -> Any:
 
 def _declared(name: Any, declared: Mapping[str, Parameter]) -> Parameter:
     if not isinstance(name, str) or name not in declared:
-        raise ChainError(
-            f"the chain uses parameter {name!r}, which it does not declare; {choices(str(name), declared)}"
-        )
+        shown = str(name)[:64]
+        raise ChainError(f"the chain uses parameter {shown!r}, which it does not declare; {choices(shown, declared)}")
     return declared[name]
 
 
@@ -204,11 +217,10 @@ def _parameter(value: Any) -> Parameter:
         raise ChainError("a parameter of a chain has name, default, unit and schema")
     schema = value["schema"]
     try:
-        limits = schema.get("minimum"), schema.get("maximum"), schema.get("multipleOf")
-        used = Parameter(value["name"], value["default"], *limits, tuple(schema.get("enum", ())), value["unit"])
-        used.check(used.default)
+        ends = {"min": schema.get("minimum"), "max": schema.get("maximum"), "step": schema.get("multipleOf")}
+        used = parameter(value["name"], value["default"], **ends, choices=schema.get("enum", ()), unit=value["unit"])
         same = canonical(_declaration(used)) == canonical(value)
-    except (AttributeError, TypeError, KeyError, ParameterError):
+    except (AttributeError, TypeError, ParameterError):
         same = False
     if not same:
         raise ChainError(f"the declaration of parameter {str(value['name'])[:64]!r} is not well formed")

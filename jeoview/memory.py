@@ -107,4 +107,4 @@ def _is_table(step: Step) -> bool:
 
 
 def _key(step: Step) -> Key:
-    return step.node.key, step.grid, step.bands
+    return step.node.key, step.grid, step.bands, step.view

@@ -8,28 +8,36 @@ their own: a stage, whose result is kept under its key and cut or sampled for th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jeoview.errors import LimitError, ParameterError
 from jeoview.graph import Node, walk
 from jeoview.grid import Grid, region_grid
-from jeoview.operator import (
-    Input,
-    Mode,
-    Names,
-    Operator,
-    describe,
-    find,
-    input_nodes,
-    input_schemas,
-    is_lifted,
-    options_of,
-)
+from jeoview.operator import Mode, Names, Operator, describe, find, input_nodes, input_schemas, is_lifted, options_of
 from jeoview.raster import Kind
 
-Stage = str
-Place = tuple[str, Stage]
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A barrier on its area.
+
+    Parameters
+    ----------
+    barrier : str
+        Key of the node.
+    area : Grid
+        The pixels that it works on: they hang on the view, or on the barrier around it.
+    bands : tuple of str
+        The bands that somebody needs of it.
+    """
+
+    barrier: str
+    area: Grid
+    bands: Names
+
+
+Place = tuple[str, Stage | None]
 Edge = Place | float | None
 
 
@@ -41,8 +49,8 @@ class Step:
     ----------
     node : Node
         What to compute.
-    stage : str
-        Empty for the tile itself, else the key of the barrier whose area this belongs to.
+    stage : Stage, optional
+        The barrier that this is computed for; None for the tile itself.
     grid : Grid
         The pixels to compute.
     bands : tuple of str
@@ -55,16 +63,19 @@ class Step:
         The bands that it gets of each input that is an image.
     keep : bool
         Whether the result is worth keeping: the array under a style, a barrier, a table.
+    view : Grid, optional
+        The viewed area, where the values hang on it.
     """
 
     node: Node
-    stage: Stage
+    stage: Stage | None
     grid: Grid
     bands: Names
     needs: tuple[Edge, ...]
     input_grid: Grid
     input_bands: tuple[Names, ...]
-    keep: bool
+    keep: bool = False
+    view: Grid | None = None
 
     @property
     def place(self) -> Place:
@@ -74,7 +85,7 @@ class Step:
     @property
     def is_cut(self) -> bool:
         """Whether the step only cuts the grid out of a barrier of the same node."""
-        return self.stage == "" and (self.node.key, self.node.key) in self.needs
+        return self.stage is None and any(isinstance(edge, tuple) and edge[0] == self.node.key for edge in self.needs)
 
     @property
     def operator(self) -> Operator:
@@ -92,7 +103,7 @@ class Plan:
     @property
     def padding(self) -> int:
         """Widest padding of the tile's own stage, in pixels."""
-        return max((_padding(step.grid, self.grid) for step in self.steps if step.stage == ""), default=0)
+        return max((_padding(step.grid, self.grid) for step in self.steps if step.stage is None), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +134,14 @@ class Cost:
 class _Demand:
     """What the users of a node ask of it, gathered while walking from the result to the sources."""
 
-    grid: Grid | None = None
+    grid: Grid
     bands: set[str] = field(default_factory=set)
     keep: bool = False
+    input_grid: Grid | None = None
+    input_bands: tuple[Names, ...] = ()
 
     def add(self, grid: Grid, bands: Names) -> None:
-        self.grid = grid if self.grid is None else self.grid.union(grid)
+        self.grid = self.grid.union(grid)
         self.bands.update(bands)
 
 
@@ -138,6 +151,7 @@ class Limits:
 
     max_padding: int = 512
     max_barrier_pixels: int = 16_777_216
+    max_barriers: int = 64
 
 
 def plan(root: Node, grid: Grid, *, view: Grid | None = None, limits: Limits = Limits()) -> Plan:
@@ -165,74 +179,124 @@ def plan(root: Node, grid: Grid, *, view: Grid | None = None, limits: Limits = L
     if not view.contains(grid):
         raise ParameterError("the view does not hold the tile: it must be a block of tiles of the same zoom around it")
     steps: dict[Place, Step] = {}
-    _plan_stage(root, "", grid, describe(root).bands, view, limits, steps)
+    _plan_stage(root, None, grid, _Area(view, _view_dependent(root), limits), steps)
     return Plan(tuple(steps.values()), grid)
 
 
-def _plan_stage(
-    root: Node, stage: Stage, grid: Grid, bands: Names, view: Grid, limits: Limits, steps: dict[Place, Step]
-) -> None:
-    """Add the steps of one stage, those of the barriers that it needs before it."""
-    demands: dict[str, _Demand] = {root.key: _Demand()}
-    demands[root.key].add(grid, bands)
-    order = walk(root)
-    planned: list[Step] = []
-    for node in reversed(order):
+@dataclass(frozen=True, slots=True)
+class _Area:
+    """What holds for one stage: the view that its barriers work on, which nodes hang on a view, and for all stages."""
+
+    view: Grid
+    dependent: frozenset[str]
+    limits: Limits
+    entered: set[Stage] = field(default_factory=set)
+
+
+def _plan_stage(root: Node, stage: Stage | None, grid: Grid, area: _Area, steps: dict[Place, Step]) -> None:
+    """Add the steps of one stage, inputs first, and those of the barriers that it needs before them."""
+    bands = describe(root).bands if stage is None else stage.bands
+    demands = _gather(root, stage, grid, bands, area.limits)
+    places: dict[str, Place] = {}
+    for node in walk(root):
         demand = demands.get(node.key)
         if demand is None:
             continue
-        if _is_barrier(node) and (node.key != root.key or stage == ""):
-            area = _barrier_grid(node, view, limits)
-            if (node.key, node.key) not in steps:
-                _plan_stage(node, node.key, area, describe(node).bands, view, limits, steps)
+        if _is_barrier(node, root, stage):
+            places[node.key] = _plan_barrier(node, _ordered(node, demand), area, steps)
             if node.key == root.key:
-                planned.append(_pass_through(node, grid, bands))
+                cut = Step(node, None, grid, bands, (places[node.key],), grid, (bands,))
+                steps[cut.place] = cut
+        else:
+            step = _step(node, stage, demand, places, area)
+            places[node.key] = step.place
+            steps[step.place] = step
+
+
+def _gather(root: Node, stage: Stage | None, grid: Grid, bands: Names, limits: Limits) -> dict[str, _Demand]:
+    """What is asked of every node up to the sources and to the next barriers."""
+    demands = {root.key: _Demand(grid, set(bands))}
+    for node in reversed(walk(root)):
+        demand = demands.get(node.key)
+        if demand is None or _is_barrier(node, root, stage):
             continue
-        step = _step(node, stage, demand, demands, keep=node.key == stage)
-        _check_padding(step, grid, limits)
-        planned.append(step)
-    for step in reversed(planned):
-        steps[step.place] = step
+        found, schemas = find(node.operator), input_schemas(node)
+        demand.input_grid = demand.grid.pad(found.radius(options_of(node), demand.grid))
+        _check_padding(node, demand.input_grid, grid, limits)
+        if schemas:
+            demand.input_bands = found.demand(options_of(node), _ordered(node, demand), schemas)
+        for image, schema, wanted in zip(input_nodes(node), schemas, demand.input_bands, strict=True):
+            asked = demands.setdefault(image.key, _Demand(demand.input_grid))
+            asked.add(demand.input_grid, wanted)
+            asked.keep |= found.kind is Kind.COLOUR and schema.kind is Kind.BANDS
+    return demands
 
 
-def _is_barrier(node: Node) -> bool:
-    return find(node.operator).mode in (Mode.FULL, Mode.FIT)
+def _is_barrier(node: Node, root: Node, stage: Stage | None) -> bool:
+    """Whether a node has an area of its own; inside its own stage it is an ordinary step."""
+    own = stage is not None and node.key == root.key
+    return find(node.operator).mode in (Mode.FULL, Mode.FIT) and not own
 
 
-def _pass_through(node: Node, grid: Grid, bands: Names) -> Step:
-    """The result itself is a barrier: a step that only cuts it."""
-    return Step(node, "", grid, bands, ((node.key, node.key),), grid, (bands,), keep=False)
+def _ordered(node: Node, demand: _Demand) -> Names:
+    return tuple(band for band in describe(node).bands if band in demand.bands)
 
 
-def _step(node: Node, stage: Stage, demand: _Demand, demands: dict[str, _Demand], *, keep: bool) -> Step:
-    found = find(node.operator)
-    schemas = input_schemas(node)
-    if demand.grid is None:
-        raise ValueError(f"{node.operator} is planned before what uses it")
-    bands = tuple(band for band in describe(node).bands if band in demand.bands)
-    radius = found.radius(options_of(node), demand.grid)
-    input_grid = demand.grid.pad(radius)
-    input_bands = found.demand(options_of(node), bands, schemas) if schemas else ()
-    for image, schema, wanted in zip(input_nodes(node), schemas, input_bands, strict=True):
-        asked = demands.setdefault(image.key, _Demand())
-        asked.add(input_grid, wanted)
-        asked.keep |= found.kind is Kind.COLOUR and schema.kind is Kind.BANDS
-    edges = tuple(_edge(value, stage) for value in _values(node, found.inputs))
-    return Step(node, stage, demand.grid, bands, edges, input_grid, input_bands, keep or demand.keep)
+def _plan_barrier(node: Node, bands: Names, area: _Area, steps: dict[Place, Step]) -> Place:
+    """Add the steps of a barrier unless they stand there, and say which one is its result."""
+    inner = _barrier_area(node, area)
+    # A table is shared under the key of its node, so it always holds all bands.
+    wanted = describe(node).bands if find(node.operator).mode is Mode.FIT else bands
+    stage = Stage(node.key, inner.view, wanted)
+    if stage not in area.entered:
+        area.entered.add(stage)
+        if len(area.entered) > area.limits.max_barriers:
+            raise LimitError(f"more than {area.limits.max_barriers} steps of the chain work on a whole area")
+        _plan_stage(node, stage, inner.view, inner, steps)
+    return node.key, stage
 
 
-def _values(node: Node, inputs: tuple[Input, ...]) -> list[Any]:
+def _barrier_area(node: Node, area: _Area) -> _Area:
+    view, most = area.view, area.limits.max_barrier_pixels
+    if not _works_on_view(node):
+        options = options_of(node)
+        grid = region_grid(options["region"], zoom=options["zoom"], max_pixels=most)
+        # Inside a fixed region the view is that region: what is fixed must not hang on what somebody looks at.
+        return replace(area, view=grid, dependent=frozenset())
+    if view.height * view.width > most:
+        raise LimitError(
+            f"{node.operator} would work on {view.width} x {view.height} pixels; the limit is {most:,}. "
+            "Ask for a smaller area, or give it a region and a lower zoom"
+        )
+    return area
+
+
+def _step(node: Node, stage: Stage | None, demand: _Demand, places: dict[str, Place], area: _Area) -> Step:
+    return Step(
+        node=node,
+        stage=stage,
+        grid=demand.grid,
+        bands=_ordered(node, demand),
+        needs=tuple(_edge(value, places) for value in _values(node)),
+        input_grid=demand.input_grid or demand.grid,
+        input_bands=demand.input_bands,
+        keep=demand.keep or (stage is not None and node.key == stage.barrier),
+        view=area.view if node.key in area.dependent else None,
+    )
+
+
+def _values(node: Node) -> list[Any]:
     values: list[Any] = []
-    for item in inputs:
+    for item in find(node.operator).inputs:
         value = node.arguments.get(item.name)
         values.extend(value if isinstance(value, tuple) else [value])
     return values
 
 
-def _edge(value: Any, stage: Stage) -> Edge:
-    if not isinstance(value, Node):
-        return None if value is None else float(value)
-    return (value.key, value.key if _is_barrier(value) else stage)
+def _edge(value: Any, places: dict[str, Place]) -> Edge:
+    if isinstance(value, Node):
+        return places[value.key]
+    return None if value is None else float(value)
 
 
 def _padding(inner: Grid, outer: Grid) -> int:
@@ -244,31 +308,32 @@ def _padding(inner: Grid, outer: Grid) -> int:
     )
 
 
-def _check_padding(step: Step, grid: Grid, limits: Limits) -> None:
-    padding = _padding(step.input_grid, grid)
+def _check_padding(node: Node, padded: Grid, grid: Grid, limits: Limits) -> None:
+    padding = _padding(padded, grid)
     if padding > limits.max_padding:
         raise LimitError(
-            f"the neighbourhoods of this chain add up to {padding} pixels of padding at {step.node.operator}; the limit "
+            f"the neighbourhoods of this chain add up to {padding} pixels of padding at {node.operator}; the limit "
             f"is {limits.max_padding}. Use a smaller radius, or zoom out if it is in metres"
         )
 
 
-def _barrier_grid(node: Node, view: Grid, limits: Limits) -> Grid:
-    options = options_of(node)
-    if options["region"] == "view":
-        area = view
-        if area.height * area.width > limits.max_barrier_pixels:
-            raise LimitError(
-                f"{node.operator} would work on {area.width} x {area.height} pixels; the limit is "
-                f"{limits.max_barrier_pixels:,}. Ask for a smaller area, or give it a region and a lower zoom"
-            )
-        return area
-    return region_grid(options["region"], zoom=options["zoom"], max_pixels=limits.max_barrier_pixels)
+def _works_on_view(node: Node) -> bool:
+    return find(node.operator).mode is Mode.FULL and options_of(node)["region"] == "view"
+
+
+def _view_dependent(root: Node) -> frozenset[str]:
+    """Keys of the nodes whose values hang on the viewed area."""
+    dependent: set[str] = set()
+    for node in walk(root):
+        fixed = find(node.operator).mode in (Mode.FULL, Mode.FIT) and not _works_on_view(node)
+        if _works_on_view(node) or (not fixed and any(child.key in dependent for child in node.children)):
+            dependent.add(node.key)
+    return frozenset(dependent)
 
 
 def needs_view(root: Node) -> bool:
     """Whether a full-extent operator works on the viewed area, so that a tile's URL must say the view."""
-    return any(find(node.operator).mode is Mode.FULL and options_of(node)["region"] == "view" for node in walk(root))
+    return root.key in _view_dependent(root)
 
 
 def time_axis(planned: Plan) -> Step:
