@@ -48,14 +48,11 @@ class Session:
         Where the server listens.
     settings : Settings
         Of this process and of the server.
-    process : subprocess.Popen, optional
-        The server, if this process started it.
     """
 
-    def __init__(self, address: Address, settings: Settings, process: subprocess.Popen[bytes] | None = None) -> None:
+    def __init__(self, address: Address, settings: Settings) -> None:
         self.address = address
         self.settings = settings
-        self._process = process
         self._store = open_store(settings.store)
         self._proxy: str | bool | None = False
 
@@ -72,7 +69,7 @@ class Session:
         with _LOCK:
             found = _SESSIONS.get(wanted)
             if found is None or not found.alive():
-                found = _SESSIONS[wanted] = _join(wanted, found)
+                found = _SESSIONS[wanted] = _join(wanted)
             return found
 
     @property
@@ -235,16 +232,16 @@ class Session:
             if "tileserver" not in " ".join(server.cmdline()):
                 return
             server.terminate()
-            if self._process is not None:
-                self._process.wait(_END_SECONDS)
-            else:
-                server.wait(_END_SECONDS)
-        except (psutil.Error, subprocess.TimeoutExpired):
+            server.wait(_END_SECONDS)
+        except psutil.Error:
             return
+        _reap()
 
 
 _SESSIONS: dict[Settings, Session] = {}
 _LOCK = threading.RLock()
+# The servers that this process started: a child that ended stays a zombie until it is asked for.
+_STARTED: list[subprocess.Popen[bytes]] = []
 # Requests to this machine never go through a proxy of the environment.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -267,13 +264,18 @@ def _slider_fields(parameters: Mapping[str, Any] | None) -> list[str]:
     ]
 
 
-def _join(wanted: Settings, before: Session | None) -> Session:
+def _reap() -> None:
+    _STARTED[:] = [process for process in _STARTED if process.poll() is None]
+
+
+def _join(wanted: Settings) -> Session:
     """The running server of these settings; else a new one where the former one listened."""
+    _reap()
     path = state_file(wanted)
     with locked(path):
         former = read_address(path)
         if former is not None and former.pid:
-            session = Session(former, wanted, before._process if before else None)
+            session = Session(former, wanted)
             with contextlib.suppress(JeoviewError):
                 session.get(f"owners/{os.getpid()}", method="PUT")
                 return session
@@ -290,7 +292,8 @@ def _start(wanted: Settings, path: Path, former: Address | None) -> Session:
         process = _spawn(path, log, port, token)
         address = _wait(process, path)
         if address is not None:
-            return Session(address, wanted, process)
+            _STARTED.append(process)
+            return Session(address, wanted)
     raise ServerError(f"the tile server did not start; {_tail(log)}")
 
 
