@@ -13,6 +13,7 @@ import numpy as np
 from jeoview.errors import ParameterError
 from jeoview.export import files
 from jeoview.export.array import gather
+from jeoview.export.provenance import is_simulated
 from jeoview.export.request import Resolution, across, request
 from jeoview.io import legend as drawing
 from jeoview.io.encode import encode_png
@@ -81,18 +82,20 @@ def to_png(  # noqa: PLR0913 - what a user writes (design 8)
     raster = gather(wanted, place.name, max_values=np.inf, progress=progress)
     data = encode_png(raster)
     if legend:
-        data = _with_legend(raster.rgba(), described(node))
+        about = described(node)
+        title = f"{about.get('band', '')} (simulated)".strip() if is_simulated(wanted.engine, node) else ""
+        data = _with_legend(raster.rgba(), drawing.draw(about, title))
     with files.replacing(place) as unfinished:
         unfinished.write_bytes(data)
     return place
 
 
-def _with_legend(rgba: Array, about: Mapping[str, Any]) -> bytes:
+def _with_legend(rgba: Array, legend: bytes) -> bytes:
     """The picture, and under it the legend on white."""
     from PIL import Image
 
     picture = Image.fromarray(np.ascontiguousarray(rgba.transpose(1, 2, 0)))
-    drawn = Image.open(io.BytesIO(drawing.draw(about)))
+    drawn = Image.open(io.BytesIO(legend))
     size = max(picture.width, drawn.width), picture.height + drawn.height
     whole = Image.new("RGBA", size, (_PAPER, _PAPER, _PAPER, 0))
     whole.paste(picture, (0, 0))
