@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jeoview.errors import JeoviewError as JeoviewError
+    from jeoview.export import open_chain as open_chain
     from jeoview.graph import parameter as parameter
     from jeoview.image import Image as Image
     from jeoview.operator import metres as metres
@@ -19,23 +20,28 @@ if TYPE_CHECKING:
     from jeoview.recipes import where as where
 
 __version__ = "0.1.0"
-__all__ = ["Image", "JeoviewError", "metres", "parameter", "rgb", "where"]
+__all__ = ["Image", "JeoviewError", "metres", "open_chain", "parameter", "rgb", "where"]
 
 # Loaded at first use: the tile server and its workers import parts of jeoview and must start quickly.
 _HOMES = {
     "Image": "jeoview.image:Image",
     "JeoviewError": "jeoview.errors:JeoviewError",
     "metres": "jeoview.operator:metres",
+    "open_chain": "jeoview.export:open_chain",
     "parameter": "jeoview.graph:parameter",
     "rgb": "jeoview.recipes:rgb_of",
     "where": "jeoview.recipes:where",
 }
+# These give no image, so that they need not wait for the recipes and exits that are methods of one.
+_PLAIN = {"JeoviewError", "metres", "parameter"}
 
 
 def __getattr__(name: str) -> Any:
     """Load a public name."""
     if name not in _HOMES:
         raise AttributeError(f"module 'jeoview' has no attribute {name!r}")
+    if name not in _PLAIN:
+        import_module("jeoview.export")
     module, _, attribute = _HOMES[name].partition(":")
     value = globals()[name] = getattr(import_module(module), attribute)
     return value

@@ -11,6 +11,7 @@ from jeoview.export.geotiff import to_geotiff
 from jeoview.export.gif import Animation, to_gif
 from jeoview.export.picture import to_png
 from jeoview.export.provenance import open_chain
+from jeoview.image import Image
 
 EXITS: dict[str, Callable[..., Any]] = {
     "to_geotiff": to_geotiff,
@@ -33,6 +34,7 @@ def attach_exits(cls: type) -> None:
         setattr(cls, name, exit_)
 
 
+attach_exits(Image)
 __all__ = [
     "COLLECTION_EXITS",
     "EXITS",
