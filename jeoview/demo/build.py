@@ -65,7 +65,7 @@ class Plan:
 
 PLANS = {
     "full": Plan(1536, (0.0, 1500.0), 9600.0, tuple(overflight.day for overflight in PASSES)),
-    "small": Plan(512, (-1600.0, 1900.0), 2600.0, (34, 102, 141, 186, 206, 289)),
+    "small": Plan(512, (-1600.0, 1600.0), 2600.0, (34, 102, 141, 186, 206, 289)),
 }
 
 

@@ -27,8 +27,8 @@ FIRE_DATE = "2023-07-18"
 # Relative orbits: where the swath ends, as (normal, limit) of a half-plane on the ground; None covers both tiles.
 SWATHS: dict[int, tuple[tuple[float, float], float] | None] = {
     22: None,
-    122: ((0.974, -0.225), 6800.0),
-    65: ((-0.974, 0.225), 9300.0),
+    122: ((0.974, -0.225), 4200.0),
+    65: ((-0.974, 0.225), 4900.0),
 }
 _STRIP = 96
 
@@ -362,12 +362,13 @@ def _veil(light: Field, opacity: Field, texture: Field, *, thin: bool) -> Field:
 def _classify(light: Field, facts: Field, *, thin: bool) -> NDArray[np.uint8]:
     """Scene classification by the truth, with the codes and the order of precedence of Sen2Cor."""
     opacity, shadow, white, wet, lit = np.moveaxis(facts, -1, 0)
-    red, nir = light[..., spectra.BANDS.index("B04")], light[..., spectra.BANDS.index("B08")]
+    green, red, nir, swir = (light[..., spectra.BANDS.index(band)] for band in ("B03", "B04", "B08", "B11"))
     vegetation = (nir - red) / np.maximum(nir + red, 1e-3)
+    whiteness = (green - swir) / np.maximum(green + swir, 1e-3)
     rules = [
         (opacity > 0.08, 10) if thin else (opacity > 0.55, 9),
         (opacity > 0.10, 8),
-        ((white > 0.5) & (red > 0.18), 11),
+        ((white > 0.3) & (red > 0.12) & (whiteness > 0.42), 11),
         ((shadow > 0.25) & (wet < 0.5), 3),
         (wet > 0.5, 6),
         ((lit < 0.30) & (nir < 0.16), 2),
