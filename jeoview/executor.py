@@ -134,13 +134,24 @@ def _run(step: Step, results: dict[Place, Value], read: Read) -> Value:
     value = _call(found, inputs, options, step)
     if isinstance(value, Table):
         return value
-    kept = tuple(band for band in step.bands if band in value.bands) if value.kind is not Kind.COLOUR else value.bands
-    value = value.cut(step.grid).select(kept)
+    value = _wanted(value, step).cut(step.grid)
     # A view would keep the padded array alive in the cache.
     return replace(value, array=np.ascontiguousarray(value.array)) if step.keep else value
 
 
 _REGION = ("region", "zoom")
+
+
+def _wanted(value: Raster, step: Step) -> Raster:
+    """The bands that the step is to give, under their own names."""
+    if value.kind is Kind.COLOUR:
+        return value
+    if set(step.bands) <= set(value.bands):
+        return value.select(step.bands)
+    # Of inputs with other names and one wanted band each, the function cannot know whose name it is to be.
+    if len(value.bands) != len(step.bands):
+        raise ValueError(f"{step.node.operator} gave {value.bands}; {step.bands} were wanted")
+    return replace(value, bands=step.bands)
 
 
 def _inputs(step: Step, results: dict[Place, Value]) -> list[Any]:
@@ -166,10 +177,12 @@ def _call(found: Operator, inputs: list[Any], options: dict[str, Any], step: Ste
         result: Value = found.function(*inputs, **options)
         return result
     dates = _joint_dates(found, inputs)
-    each = [found.function(*[_at_date(item, index) for item in inputs], **options).array for index in range(len(dates))]
-    shape = (0, len(step.bands), *step.input_grid.shape)
-    array = np.stack(each) if each else np.empty(shape, dtype=np.float32)
-    return Raster(array, step.input_grid, Kind.SERIES, step.bands, dates)
+    each = [found.function(*[_at_date(item, index) for item in inputs], **options) for index in range(len(dates))]
+    if not each:
+        none = np.empty((0, len(step.bands), *step.input_grid.shape), dtype=np.float32)
+        return Raster(none, step.input_grid, Kind.SERIES, step.bands)
+    first: Raster = each[0]
+    return replace(first, array=np.stack([one.array for one in each]), kind=Kind.SERIES, dates=dates)
 
 
 def _joint_dates(found: Operator, inputs: list[Any]) -> tuple[str, ...]:

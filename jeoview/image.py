@@ -31,6 +31,8 @@ class Image:
     """
 
     __slots__ = ("node",)
+    # numpy would take an image for a list; so ``numpy.float32(2) * image`` is left to the image.
+    __array_ufunc__ = None
 
     def __init__(self, node: Node) -> None:
         self.node = node

@@ -213,7 +213,8 @@ class Operator:
             return f"{self.name}: no parameter {_short(name)}; {choices(name[:64], self.parameters)}"
         if first["type"] == "missing":
             return f"{self.name}: parameter {name!r} is missing"
-        reasons = "; or ".join(dict.fromkeys(item["msg"] for item in error.errors() if item["loc"][:1] == (name,)))
+        messages = [item["msg"].removeprefix("Value error, ") for item in error.errors() if item["loc"][:1] == (name,)]
+        reasons = "; or ".join(dict.fromkeys(messages))
         return f"{self.name}({name}={_short(first['input'])}): {reasons}"
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from typing import Any
 
 from jeoview.errors import BandError, ParameterError, choices
 from jeoview.graph import Parameter
-from jeoview.image import Image, Operand, apply
+from jeoview.image import Image, Operand, apply, bound
 from jeoview.operator import Schema
 from jeoview.operators.index import names_in
 from jeoview.projection import Bounds
@@ -39,8 +41,19 @@ FORMULAS = {
 
 
 def as_image(value: Any) -> Image:
-    """The image itself, or that of a collection."""
-    return value if isinstance(value, Image) else value.image()
+    """The image itself, or that of a collection.
+
+    Raises
+    ------
+    ParameterError
+        If it is neither.
+    """
+    if isinstance(value, Image):
+        return value
+    image = value.image() if callable(getattr(value, "image", None)) else None
+    if not isinstance(image, Image):
+        raise ParameterError(f"got {type(value).__name__}; expected an image or a collection")
+    return image
 
 
 def find_band(schema: Schema, name: str, where: str) -> str:
@@ -107,13 +120,7 @@ def expression(
     """
     image, given = as_image(self), dict(variables or {})
     bands = {item: find_band(image.schema, item, "expression") for item in names_in(formula) if item not in given}
-    values = {"formula": formula, "bands": bands, "variables": _floats(given), "name": name}
-    return apply("expression", (image,), values)
-
-
-def _floats(variables: Mapping[str, Any]) -> dict[str, Any]:
-    whole = {name: value for name, value in variables.items() if isinstance(value, int) and not isinstance(value, bool)}
-    return {**variables, **{name: float(value) for name, value in whole.items()}}
+    return apply("expression", (image,), {"formula": formula, "bands": bands, "variables": given, "name": name})
 
 
 def mask_clouds(self: Any, snow: bool = False) -> Image:
@@ -169,9 +176,9 @@ def stretch(
         Zoom at which the region is read; about 1,000 pixels across by default.
     """
     if range is not None:
-        if percentiles is not None or len(range) != 2:
+        if percentiles is not None or not isinstance(range, (tuple, list)) or len(range) != 2:
             raise ParameterError("stretch: give percentiles=(low, high) or range=(low, high), one of them")
-        return apply("linear_scale_range", (self,), {"input_min": _float(range[0]), "input_max": _float(range[1])})
+        return apply("linear_scale_range", (self,), {"input_min": range[0], "input_max": range[1]})
     low, high = _pair(percentiles if percentiles is not None else (2, 98))
     table = apply("quantiles", (self,), {"q": (low / 100, high / 100), "region": region, "zoom": zoom})
     return apply("stretch_by", (self, table), {})
@@ -185,10 +192,6 @@ def _pair(values: Sequence[float]) -> tuple[float, float]:
     if not 0 <= low < high <= 100:
         raise ParameterError(f"stretch: percentiles are {values!r}; expected 0 <= low < high <= 100")
     return low, high
-
-
-def _float(value: float | Parameter) -> float | Parameter:
-    return value if isinstance(value, Parameter) else float(value)
 
 
 def rgb(
@@ -228,7 +231,7 @@ def rgb_of(red: Any, green: Any, blue: Any, vmin: Any = 0.0, vmax: Any = 1.0, ga
     gamma : float
         Above 1 brightens the dark.
     """
-    return apply("rgb", (red, green, blue), {"vmin": _float(vmin), "vmax": _float(vmax), "gamma": _float(gamma)})
+    return apply("rgb", (red, green, blue), {"vmin": vmin, "vmax": vmax, "gamma": gamma})
 
 
 def colormap(
@@ -255,18 +258,22 @@ def colormap(
     """
     values: dict[str, Any] = {"unit": unit}
     values["palette"] = palette if isinstance(palette, str) else tuple(palette)
-    values |= {name: _float(value) for name, value in (("vmin", vmin), ("vmax", vmax)) if value is not None}
+    values |= {name: value for name, value in (("vmin", vmin), ("vmax", vmax)) if value is not None}
     if classes is not None:
-        values["classes"] = tuple(_colour_class(value, entry) for value, entry in classes.items())
+        values["classes"] = tuple(_colour_class(value, entry) for value, entry in _classes(classes))
     return apply("colormap", (self,), values)
 
 
-def _colour_class(value: float, entry: Any) -> dict[str, Any]:
-    try:
-        label, colour = entry
-    except (TypeError, ValueError):
-        raise ParameterError(f"colormap: class {value!r} is {entry!r}; expected (label, colour)") from None
-    return {"value": float(value), "label": str(label), "colour": str(colour)}
+def _classes(classes: Any) -> Any:
+    if not isinstance(classes, Mapping) or not classes:
+        raise ParameterError(f"colormap: classes are {classes!r}; expected {{value: (label, colour), ...}}")
+    return classes.items()
+
+
+def _colour_class(value: Any, entry: Any) -> dict[str, Any]:
+    if not isinstance(entry, (tuple, list)) or len(entry) != 2:
+        raise ParameterError(f"colormap: class {value!r} is {entry!r}; expected (label, colour)")
+    return {"value": value, "label": str(entry[0]), "colour": str(entry[1])}
 
 
 def dnbr(self: Any, after: Any) -> Image:
@@ -308,7 +315,19 @@ RECIPES: dict[str, Callable[..., Image]] = {
 def attach_recipes(cls: type) -> None:
     """Give a class every recipe as a method; a recipe stands before the operator of the same name."""
     for name, recipe in RECIPES.items():
-        setattr(cls, name, recipe)
+        setattr(cls, name, _with_advice(name, recipe))
+
+
+def _with_advice(name: str, recipe: Callable[..., Image]) -> Callable[..., Image]:
+    """The same function, which answers a wrong call with what it takes, as operators do."""
+    signature = inspect.signature(recipe)
+
+    @wraps(recipe)
+    def method(*args: Any, **kwargs: Any) -> Image:
+        bound(name, signature, args, kwargs)
+        return recipe(*args, **kwargs)
+
+    return method
 
 
 attach_recipes(Image)

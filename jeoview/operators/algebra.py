@@ -37,7 +37,8 @@ def _values(operand: Raster | float) -> Array | np.float32:
     return operand.array if isinstance(operand, Raster) else np.float32(operand)
 
 
-def _first(*operands: Raster | float) -> Raster:
+def first_named(*operands: Raster | float) -> Raster:
+    """The operand whose bands name those of the result: the first that has more than one."""
     images = [operand for operand in operands if isinstance(operand, Raster)]
     return next((image for image in images if len(image.bands) > 1), images[0])
 
@@ -46,9 +47,8 @@ def _apply(function: Callable[..., Array], *operands: Raster | float) -> Raster:
     with np.errstate(all="ignore"):
         array = function(*[_values(operand) for operand in operands])
     # A division by zero has no value; infinity would poison every statistic after it.
-    if array.dtype == np.float32:
-        array[np.isinf(array)] = np.nan
-    return replace(_first(*operands), array=array)
+    array[~np.isfinite(array)] = np.nan
+    return replace(first_named(*operands), array=array)
 
 
 def _truth(function: Callable[..., Array], *operands: Raster | float) -> Raster:
@@ -56,7 +56,7 @@ def _truth(function: Callable[..., Array], *operands: Raster | float) -> Raster:
     array = function(*values).astype(np.float32)
     for value in values:
         array[np.broadcast_to(np.isnan(value), array.shape)] = np.nan
-    return replace(_first(*operands), array=array)
+    return replace(first_named(*operands), array=array)
 
 
 @operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands)
@@ -85,8 +85,13 @@ def divide(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
 
 @operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands, unit=NO_UNIT)
 def power(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
-    """X to the power of y; NaN where that is no real number."""
-    return _apply(np.power, x, y)
+    """X to the power of y; NaN where that is no real number, and in ``NaN ** 0`` and ``1 ** NaN`` too."""
+    return _apply(power_of, x, y)
+
+
+def power_of(x: Array | np.float32, y: Array | np.float32) -> Array:
+    """``x ** y``; where either is NaN the result is, though IEEE 754 calls ``NaN ** 0`` and ``1 ** NaN`` one."""
+    return np.where(np.isnan(x) | np.isnan(y), np.float32(np.nan), np.power(x, y))
 
 
 @operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
@@ -221,7 +226,7 @@ def where(condition: BandsInput, x: BandsInput | float, y: BandsInput | float) -
     """X where the condition is true (not 0), y where it is 0, NaN where the condition is NaN."""
     chosen = np.where(condition.array != 0, _values(x), _values(y)).astype(np.float32)
     chosen[np.broadcast_to(np.isnan(condition.array), chosen.shape)] = np.nan
-    return replace(_first(condition, x, y), array=chosen)
+    return replace(first_named(condition, x, y), array=chosen)
 
 
 @operator(mode=Mode.PIXEL, nodata="own", bands=joint_bands)
@@ -231,7 +236,7 @@ def mask(x: BandsInput, condition: BandsInput) -> BandsInput:
     As Earth Engine's updateMask: the condition says what stays.
     """
     kept = (condition.array != 0) & ~np.isnan(condition.array)
-    return replace(_first(x, condition), array=np.where(kept, x.array, np.float32(np.nan)))
+    return replace(first_named(x, condition), array=np.where(kept, x.array, np.float32(np.nan)))
 
 
 @operator(mode=Mode.PIXEL, nodata="own")

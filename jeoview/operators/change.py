@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 from jeoview.operator import BandsInput, Length, Mode, constant_unit, operator
-from jeoview.operators.algebra import joint_bands
+from jeoview.operators.algebra import first_named, joint_bands
 from jeoview.operators.focal import box_mean, widest
 
 
 @operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands)
 def difference(before: BandsInput, after: BandsInput) -> BandsInput:
     """After - before: positive where the value grew."""
-    return replace(after, array=after.array - before.array)
+    return replace(first_named(before, after), array=after.array - before.array)
 
 
 @operator(mode=Mode.NEIGHBOURHOOD, nodata="centre", bands=joint_bands, radius=widest, unit=constant_unit("dB"))
@@ -35,4 +35,4 @@ def log_ratio(before: BandsInput, after: BandsInput, *, radius: Length = 0) -> B
     with np.errstate(divide="ignore", invalid="ignore"):
         array = 10.0 * np.log10(second / first)
     array[~(first > 0) | ~(second > 0)] = np.nan
-    return replace(after, array=array.astype(np.float32))
+    return replace(first_named(before, after), array=array.astype(np.float32))

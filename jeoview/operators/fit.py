@@ -11,6 +11,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from jeoview.errors import BandError, choices
 from jeoview.operator import BandsInput, Mode, Names, Options, Schema, TableInput, constant_unit, operator
 from jeoview.raster import Table
 
@@ -39,6 +40,9 @@ def quantiles(image: BandsInput, *, q: Fractions = (0.02, 0.98)) -> TableInput:
 
 
 def _image_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    for band in inputs[0].bands:
+        if band not in inputs[1].bands:
+            raise BandError(f"stretch_by: the table holds no band {band!r}; {choices(band, inputs[1].bands)}")
     return inputs[0].bands
 
 

@@ -42,17 +42,17 @@ def box_mean(image: Raster, radius: int | Metres) -> Array:
     grid = image.grid
     radii = row_radii(radius, grid)
     out = np.full(image.array.shape, np.nan, dtype=np.float32)
+    # Rows of one radius need not be neighbours: radii in metres grow away from the equator on both sides.
     for step in np.unique(radii):
         rows = np.flatnonzero(radii == step)
         top, bottom = max(rows[0] - step, 0), min(rows[-1] + step + 1, grid.height)
-        inner = slice(rows[0] - top, rows[-1] + 1 - top)
         for band in range(len(image.bands)):
             values = image.array[band, top:bottom]
             valid = ~np.isnan(values)
             at = (grid.row + int(top), grid.col)
-            sums = focal.box_sums(np.where(valid, values, 0.0).astype(np.float64), int(step), *at)[inner]
-            counts = focal.box_sums(valid.astype(np.float64), int(step), *at)[inner]
+            sums = focal.box_sums(np.where(valid, values, 0.0).astype(np.float64), int(step), *at)[rows - top]
+            counts = focal.box_sums(valid.astype(np.float64), int(step), *at)[rows - top]
             with np.errstate(divide="ignore", invalid="ignore"):
                 mean = (sums / counts).astype(np.float32)
-            out[band, rows] = np.where(valid[inner], mean, np.float32(np.nan))
+            out[band, rows] = np.where(valid[rows - top], mean, np.float32(np.nan))
     return out

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from jeoview.errors import ParameterError, choices
 from jeoview.operator import BandName, BandsInput, Mode, Names, Options, Schema, constant_unit, operator
+from jeoview.operators.algebra import power_of
 from jeoview.raster import Array
 
 
@@ -67,7 +68,7 @@ _BINARY: Mapping[type, Function] = {
     ast.Sub: np.subtract,
     ast.Mult: np.multiply,
     ast.Div: np.divide,
-    ast.Pow: np.power,
+    ast.Pow: power_of,
     ast.BitAnd: _compare(np.logical_and),
     ast.BitOr: _compare(np.logical_or),
     ast.Lt: _compare(np.less),
@@ -107,12 +108,29 @@ def parse(formula: str) -> ast.expr:
     try:
         tree = ast.parse(formula, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ParameterError(f"expression {formula!r} is not a formula") from None
-    for part in ast.walk(tree):
-        problem = _problem(part)
-        if problem:
-            raise ParameterError(f"expression {formula!r}: {problem}")
+        raise ParameterError(f"expression {_shown(formula)} is not a formula") from None
+    problem = next(filter(None, map(_problem, ast.walk(tree))), "") or _depth_problem(tree)
+    if problem:
+        raise ParameterError(f"expression {_shown(formula)}: {problem}")
     return tree
+
+
+# The tree is evaluated by recursion; a formula written by hand stays far below.
+MAX_DEPTH = 100
+
+
+def _depth_problem(tree: ast.expr) -> str:
+    level: list[ast.AST] = [tree]
+    for _ in range(MAX_DEPTH):
+        level = [inner for part in level for inner in ast.iter_child_nodes(part)]
+    return f"nested more than {MAX_DEPTH} deep; use brackets to group it, or several steps" if level else ""
+
+
+def _shown(formula: str) -> str:
+    return repr(formula if len(formula) <= 80 else formula[:77] + "...")
+
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def _problem(part: ast.AST) -> str:
@@ -124,8 +142,9 @@ def _problem(part: ast.AST) -> str:
         known = len(part.ops) == 1 and type(part.ops[0]) in _BINARY
         return "" if known else "compare two values; join comparisons with & and |"
     if isinstance(part, ast.Constant):
-        number = isinstance(part.value, (int, float)) and not isinstance(part.value, bool)
-        return "" if number else f"{part.value!r} is not a number"
+        value = part.value
+        number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST
+        return "" if number else f"{_shown(str(value))} is not a number"
     if isinstance(part, ast.Call):
         return _call_problem(part)
     allowed = (ast.Name, ast.Load, ast.operator, ast.unaryop, ast.cmpop)
@@ -155,11 +174,14 @@ def _formula_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
 def _formula_demand(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> tuple[Names, ...]:
     names = [name for name in names_in(options["formula"]) if name not in options["variables"]]
     if not names:
-        raise ParameterError(f"expression {options['formula']!r} names no band; {choices('', inputs[0].bands)}")
-    return (tuple(dict.fromkeys(inputs[0].band(options["bands"].get(name, name), "expression") for name in names)),)
+        raise ParameterError(f"expression {_shown(options['formula'])} names no band; {choices('', inputs[0].bands)}")
+    bands = [options["bands"].get(name, name) for name in names]
+    # The function has bands by their own names only: common names were looked up when the node was made.
+    own = replace(inputs[0], common_names={})
+    return (tuple(dict.fromkeys(own.band(band, "expression") for band in bands)),)
 
 
-@operator(mode=Mode.PIXEL, nodata="any", bands=_formula_bands, demand=_formula_demand, unit=constant_unit(""))
+@operator(mode=Mode.PIXEL, nodata="own", bands=_formula_bands, demand=_formula_demand, unit=constant_unit(""))
 def expression(
     image: BandsInput,
     *,
@@ -186,7 +208,8 @@ def expression(
     Returns
     -------
     bands
-        One band; NaN where a band is NaN or the formula has no finite value.
+        One band; NaN where a band is NaN (of ``where``, the condition or the value chosen) or the formula has
+        no finite value.
     """
     values: dict[str, Any] = {key: np.float32(value) for key, value in variables.items()}
     for item in names_in(formula):

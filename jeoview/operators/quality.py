@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from pydantic import AfterValidator
 
 from jeoview.errors import ParameterError
 from jeoview.graph import canonical
 from jeoview.grid import Grid
 from jeoview.operator import BandName, BandsInput, Mode, Names, Options, Schema, operator
-from jeoview.projection import WGS84, transform
+from jeoview.projection import WEB_MERCATOR, WGS84, transform
 
 Scheme = Literal["sentinel2-scl", "landsat-c2-qa", "landsat-c1-bqa"]
 SCL_CLOUD = (3.0, 8.0, 9.0, 10.0)
@@ -55,8 +57,45 @@ def _hidden(quality: NDArray[np.float32], scheme: Scheme, snow: bool) -> NDArray
     return np.asarray(cloud | ((bits & both) == both) if snow else cloud)
 
 
-@operator(mode=Mode.PIXEL, nodata="own")
-def mask_polygon(image: BandsInput, *, polygon: dict[str, Any], inside: bool = True) -> BandsInput:
+def _area_only(value: Any) -> dict[str, Any]:
+    """GeoJSON as far as it decides about pixels: types and coordinates, in one form for equal areas."""
+    kind = value.get("type") if isinstance(value, Mapping) else None
+    if kind == "Feature":
+        return _area_only(value.get("geometry"))
+    if kind in ("FeatureCollection", "GeometryCollection"):
+        parts = value.get("features" if kind == "FeatureCollection" else "geometries")
+        return {"type": "GeometryCollection", "geometries": tuple(_area_only(part) for part in _sequence(parts))}
+    if kind not in ("Polygon", "MultiPolygon"):
+        raise ParameterError(f"a GeoJSON {kind} is no area; expected a Polygon or MultiPolygon in degrees")
+    return {"type": kind, "coordinates": _degrees(value.get("coordinates"))}
+
+
+def _sequence(value: Any) -> tuple[Any, ...] | list[Any]:
+    if not isinstance(value, (tuple, list)):
+        raise ParameterError("the polygon is not GeoJSON: a list is missing in it")
+    return value
+
+
+def _degrees(value: Any) -> tuple[Any, ...]:
+    parts = _sequence(value)
+    if not parts or isinstance(parts[0], (tuple, list)):
+        return tuple(_degrees(part) for part in parts)
+    numbers = [part for part in parts[:2] if isinstance(part, (int, float)) and not isinstance(part, bool)]
+    if len(numbers) < 2 or not (-180 <= numbers[0] <= 180 and -90 <= numbers[1] <= 90):
+        raise ParameterError(f"the polygon has the position {parts!r}; expected longitude and latitude in degrees")
+    return float(numbers[0]), float(numbers[1])
+
+
+Area = Annotated[dict[str, Any], AfterValidator(_area_only)]
+
+
+def _checked_area(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    area_of(options["polygon"])
+    return inputs[0].bands
+
+
+@operator(mode=Mode.PIXEL, nodata="own", bands=_checked_area)
+def mask_polygon(image: BandsInput, *, polygon: Area, inside: bool = True) -> BandsInput:
     """Keep the pixels whose centre lies in an area; NaN elsewhere.
 
     Parameters
@@ -89,18 +128,22 @@ def area_of(polygon: dict[str, Any]) -> shapely.Geometry:
 @lru_cache(maxsize=64)
 def _parse_area(text: str) -> shapely.Geometry:
     try:
-        area = shapely.union_all(shapely.get_parts(shapely.from_geojson(text)))
-    except (shapely.errors.GEOSException, TypeError):
-        raise ParameterError("the polygon is not GeoJSON; expected a Polygon or MultiPolygon in degrees") from None
-    if area.is_empty or area.geom_type not in ("Polygon", "MultiPolygon", "GeometryCollection") or not area.is_valid:
-        raise ParameterError(f"the polygon is a {area.geom_type}; expected a valid Polygon or MultiPolygon in degrees")
-    return area
+        parts = shapely.get_parts(shapely.get_parts(shapely.from_geojson(text)))
+    except shapely.errors.GEOSException:
+        raise ParameterError("the polygon is not GeoJSON: rings are closed and have at least 4 positions") from None
+    wrong = next((shapely.is_valid_reason(part) for part in parts if not part.is_valid), "")
+    if wrong or not len(parts) or shapely.is_empty(parts).all():
+        raise ParameterError(f"the polygon is not a valid area: {wrong or 'it is empty'}")
+    return shapely.union_all(parts)
 
 
 @lru_cache(maxsize=64)
 def _projected(text: str, crs: str) -> shapely.Geometry:
     """The area in a map's system; edges are straight in degrees, so long ones are cut before they bend."""
     area = shapely.segmentize(_parse_area(text), 0.05)
+    if crs == WEB_MERCATOR:
+        # The poles lie at infinity on this map.
+        area = shapely.intersection(area, shapely.box(-180, -89.5, 180, 89.5))
     projected = shapely.transform(area, lambda xy: np.column_stack(transform(WGS84, crs, xy[:, 0], xy[:, 1])))
     shapely.prepare(projected)
     return projected

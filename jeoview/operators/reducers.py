@@ -86,26 +86,12 @@ def last(series: SeriesInput) -> BandsInput:
 
 @operator(mode=Mode.PIXEL, nodata="skip")
 def mosaic(series: SeriesInput) -> BandsInput:
-    """First valid pixel in the order of the collection; sort it to choose the priority.
+    """First valid value of each band in the order of the collection; sort it to choose the priority.
 
-    All wanted bands of a pixel come from one scene where that scene has them all.
+    Band by band, as Earth Engine's: what a band shows does not depend on which others are shown with it. After
+    ``mask_clouds`` all bands of a pixel come from one scene, because it hides them together.
     """
-    stack = series.array
-    if not len(stack):
-        return _reduced(series, np.full(stack.shape[1:], np.nan, dtype=np.float32))
-    if len(stack) == 1:
-        return _reduced(series, stack[0])
-    out = stack[0].copy()
-    for layer in stack[1:]:
-        missing = np.isnan(out).any(axis=0)
-        if not missing.any():
-            break
-        whole = missing & ~np.isnan(layer).any(axis=0)
-        out[:, whole] = layer[:, whole]
-    hole = np.isnan(out)
-    if hole.any():
-        out[hole] = _first_valid(stack)[hole]
-    return _reduced(series, out)
+    return _reduced(series, _first_valid(series.array))
 
 
 def _first_valid(stack: Array) -> Array:
