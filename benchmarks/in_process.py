@@ -1,6 +1,6 @@
 """Step by step, in one process and one thread: what an NDVI tile of a Sentinel-2-sized scene costs.
 
-    python benchmarks/in_process.py [--scene FILE] [--repeat N]
+    python -m benchmarks.in_process [--scene FILE] [--tiles N]
 
 Without ``--scene`` a 10980 x 10980 two-band COG (uint16, deflate, predictor 2, blocks of 512) is
 made in a temporary folder and deleted afterwards; it is simulated: fields, terrain and noise.
@@ -8,10 +8,13 @@ made in a temporary folder and deleted afterwards; it is simulated: fields, terr
 
 from __future__ import annotations
 
+import argparse
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +28,7 @@ from jeoview.grid import Grid, tile_grid, web_mercator
 from jeoview.io.etag import file_etag
 from jeoview.io.png import palette_png
 from jeoview.io.reader import Reader
+from jeoview.io.sources import Sources
 from jeoview.projection import WEB_MERCATOR, transform_bounds
 from jeoview.warp import Placement, positions
 
@@ -55,7 +59,6 @@ class Scene:
     """The part of a catalogue's item that the reader asks for."""
 
     bands: dict[str, SceneBand]
-    collection: str = "bench"
     id: str = "scene"
     bbox: tuple[float, float, float, float] = (-180.0, -90.0, 180.0, 90.0)
 
@@ -64,10 +67,6 @@ class Scene:
         """Two bands of one file."""
         etag = file_etag(path)
         return cls({name: SceneBand(name, str(path), i + 1, etag) for i, name in enumerate(BANDS)})
-
-    def item(self, collection: str, id: str) -> Scene:  # noqa: A002 - the catalogue's own word
-        """Itself, whatever is asked for."""
-        return self
 
 
 def make_scene(path: Path, size: int = SIZE, seed: int = 7) -> None:
@@ -103,7 +102,8 @@ def _strip(random: np.random.Generator, relief: Floats, fields: NDArray[np.int32
     noise = random.standard_normal((2, *relief.shape), dtype=np.float32)
     red = 1400 + 60 * relief + 8 * crop + 14 * noise[0]
     near_infrared = 3200 + 150 * relief + 25 * (60 - crop) + 30 * noise[1]
-    return np.clip(np.stack([red, near_infrared]), 1, 65535).astype(np.uint16)
+    strip: NDArray[np.uint16] = np.clip(np.stack([red, near_infrared]), 1, 65535).astype(np.uint16)
+    return strip
 
 
 def tiles(count: int | None = None, zooms: tuple[int, ...] = (12, 13, 14), seed: int = 1) -> list[Grid]:
@@ -113,29 +113,42 @@ def tiles(count: int | None = None, zooms: tuple[int, ...] = (12, 13, 14), seed:
     found = []
     for zoom in zooms:
         lattice, step = web_mercator(zoom), web_mercator(zoom).resolution[0] * 256
-        for x in range(int((west - lattice.left) / step) + 1, int((east - lattice.left) / step)):
-            for y in range(int((lattice.top - north) / step) + 1, int((lattice.top - south) / step)):
-                found.append(tile_grid(zoom, x, y))
+        columns = range(int((west - lattice.left) / step) + 1, int((east - lattice.left) / step))
+        rows = range(int((lattice.top - north) / step) + 1, int((lattice.top - south) / step))
+        found += [tile_grid(zoom, x, y) for x in columns for y in rows]
     order = np.random.default_rng(seed).permutation(len(found))
     return [found[i] for i in order[:count]]
 
 
 @dataclass
 class Table:
-    """Milliseconds by step."""
+    """Milliseconds by step: of the clock, and of this thread alone, which a busy machine does not lengthen."""
 
-    rows: dict[str, list[float]] = field(default_factory=dict)
+    rows: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     def time(self, name: str, work: Callable[[], T]) -> T:
-        start = time.perf_counter()
+        """Do the work and note how long it took."""
+        start = now()
         result = work()
-        self.rows.setdefault(name, []).append(1e3 * (time.perf_counter() - start))
+        self.add(name, start)
         return result
 
+    def add(self, name: str, start: tuple[float, float]) -> None:
+        """Note the time since ``start``."""
+        clock, thread = now()
+        self.rows.setdefault(name, []).append((1e3 * (clock - start[0]), 1e3 * (thread - start[1])))
+
     def show(self) -> None:
-        print(f"{'step':44} {'median ms':>10} {'mean ms':>10} {'n':>6}")
+        """Print medians."""
+        print(f"{'step':48} {'median ms':>10} {'of thread':>10} {'n':>6}")
         for name, values in self.rows.items():
-            print(f"{name:44} {statistics.median(values):10.3f} {statistics.fmean(values):10.3f} {len(values):6}")
+            clock, thread = (statistics.median(column) for column in zip(*values, strict=True))
+            print(f"{name:48} {clock:10.3f} {thread:10.3f} {len(values):6}")
+
+
+def now() -> tuple[float, float]:
+    """Seconds of the clock and of this thread."""
+    return time.perf_counter(), time.thread_time()
 
 
 PALETTE = np.random.default_rng(3).integers(0, 256, (256, 4), dtype=np.uint8)
@@ -145,33 +158,67 @@ def ndvi_index(bands: Floats) -> NDArray[np.uint8]:
     """NDVI of -0.2 .. 0.9 as 1 .. 255, 0 for nodata."""
     red, near_infrared = bands
     ndvi = (near_infrared - red) / (near_infrared + red)
-    scaled = np.clip((ndvi + 0.2) * (254 / 1.1), 0, 254) + 1.0
-    return np.nan_to_num(scaled, nan=0.0).astype(np.uint8)
+    scaled = np.clip((ndvi + np.float32(0.2)) * np.float32(254 / 1.1), 0, 254) + np.float32(1)
+    index: NDArray[np.uint8] = np.nan_to_num(scaled, nan=0.0).astype(np.uint8)
+    return index
 
 
 def warm(table: Table, scene: Scene, grids: list[Grid], method: str) -> None:
     """Every tile once to fill the caches, then timed."""
-    reader = Reader(scene, cache_bytes=1 << 30)
+    reader = Reader(cache_bytes=1 << 30)
     for grid in grids:
         reader.read(scene, BANDS, grid, method)
+    for grid in grids:
+        start = now()
+        values = table.time(f"{method}: read, all known", partial(reader.read, scene, BANDS, grid, method))
+        index = table.time(f"{method}: NDVI and index, numpy", partial(ndvi_index, values))
+        table.time(f"{method}: PNG", partial(palette_png, index, PALETTE))
+        table.add(f"{method}: whole tile warm", start)
+
+
+def parts(table: Table, scene: Scene, grids: list[Grid]) -> None:
+    """Steps inside a read, blocks known, geometry not; and one block by itself."""
     placement = Placement("EPSG:32632", (PIXEL, 0.0, LEFT, 0.0, -PIXEL, TOP), SIZE, SIZE)
     for grid in grids:
-        start = time.perf_counter()
-        table.time(f"{method}: geometry, known", lambda grid=grid: positions(placement, grid))  # type: ignore[misc]
-        values = table.time(
-            f"{method}: read warm (gather + warp)", lambda grid=grid: reader.read(scene, BANDS, grid, method)
-        )  # type: ignore[misc]
-        index = table.time(f"{method}: NDVI + index, plain numpy", lambda values=values: ndvi_index(values))  # type: ignore[misc]
-        table.time(f"{method}: PNG", lambda index=index: palette_png(index, PALETTE))  # type: ignore[misc]
-        table.rows.setdefault(f"{method}: whole tile warm", []).append(1e3 * (time.perf_counter() - start))
+        table.time("geometry, new", partial(positions, placement, grid))
+        table.time("geometry, known", partial(positions, placement, grid))
+    source = Sources().open(scene.bands["B04"]).source
+    for i in range(20):
+        table.time("one block: read, inflate, sum, 512 x 512 x 2", partial(source.load, 0, i, i, 0))
 
 
 def cold(table: Table, scene: Scene, grids: list[Grid]) -> None:
-    """A new reader for every tile: nothing is known of the file, the file itself is in the page cache."""
+    """A new reader for every tile: no block is known, the file itself is in the page cache."""
     for grid in grids:
-        reader = Reader(scene, cache_bytes=1 << 28)
-        table.time("cold: open", lambda: reader.native_grid(scene, "B04"))
-        table.time("cold: read (decode + gather + warp)", lambda: reader.read(scene, BANDS, grid, "nearest"))
-        for block in list(reader.cache.keys())[:1]:
-            reader.cache.clear()
-            del block
+        reader = Reader(cache_bytes=1 << 28)
+        table.time("cold: open", partial(reader.native_grid, scene, "B04"))
+        start = now()
+        values = reader.read(scene, BANDS, grid, "nearest")
+        table.add("cold: read", start)
+        palette_png(ndvi_index(values), PALETTE)
+        table.add("cold: whole tile", start)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scene", type=Path, help="a scene made before; else one is made and deleted")
+    parser.add_argument("--tiles", type=int, default=336, help="number of tiles")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = options.scene or Path(folder) / "scene.tif"
+        if not path.exists():
+            make_scene(path)
+        scene, grids, table = Scene.of(path), tiles(options.tiles), Table()
+        # Once over everything: kernels are compiled or loaded.
+        for method in ("nearest", "bilinear"):
+            Reader(cache_bytes=1 << 28).read(scene, BANDS, grids[0], method)
+        parts(table, scene, grids)
+        cold(table, scene, grids[:60])
+        for method in ("nearest", "bilinear"):
+            warm(table, scene, grids, method)
+        table.show()
+
+
+if __name__ == "__main__":
+    main()
