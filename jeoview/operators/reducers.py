@@ -95,8 +95,8 @@ def mosaic(series: SeriesInput) -> BandsInput:
 
 
 def _first_valid(stack: Array) -> Array:
-    out = np.full(stack.shape[1:], np.nan, dtype=stack.dtype)
-    for layer in stack:
+    out = stack[0].copy() if len(stack) else np.full(stack.shape[1:], np.nan, dtype=stack.dtype)
+    for layer in stack[1:]:
         hole = np.isnan(out)
         if not hole.any():
             break
