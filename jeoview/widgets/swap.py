@@ -129,7 +129,6 @@ class Swap:
     def _wait_for(self, picture: Picture) -> None:
         self.waiting = self._make(picture)
         self._since = time.monotonic()
-        # The rule that hides it must be there before its first tile is.
         self._arrange()
         self._put(self.waiting)
 

@@ -142,11 +142,15 @@ class Stage:
         return tuple(layer for place in self._places for layer in place.layers)
 
     def arrange(self, order: Iterable[tuple[Tiles | None, Tiles | None]]) -> None:
-        """Say what is seen: pairs of a shown and a waiting layer, from the bottom to the top."""
+        """Say what is seen: pairs of a shown and a waiting layer, from the bottom to the top.
+
+        What no rule names is not seen (style.css), so a layer that is about to go vanishes in the same message
+        that shows its successor.
+        """
         rules = []
         for height, (shown, waiting) in enumerate(order, start=10):
             if shown is not None:
-                rules.append(f"{shown.selector}{{z-index:{height}!important}}")
+                rules.append(f"{shown.selector}{{z-index:{height}!important;visibility:visible!important}}")
             if waiting is not None:
-                rules.append(f"{waiting.selector}{{z-index:{height}!important;visibility:hidden!important}}")
+                rules.append(f"{waiting.selector}{{z-index:{height}!important}}")
         self.sheet.value = f"<style>{''.join(rules)}</style>"

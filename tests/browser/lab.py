@@ -309,7 +309,7 @@ _DONE = """() => {
 
 def _write(path: Path, cells: Sequence[str]) -> None:
     """A notebook document (nbformat 4.5) of code cells."""
-    empty = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+    empty: dict[str, Any] = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
     document = {
         "cells": [{**empty, "id": f"cell-{number}", "source": cell.strip()} for number, cell in enumerate(cells)],
         "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},

@@ -107,8 +107,9 @@ class Browser:
             self.load(tiles)
 
     def hidden(self, tiles: Tiles) -> bool:
-        rule = self.map._scene.stage.sheet.value.split(tiles.selector + "{", 1)[1].split("}")[0]
-        return "visibility:hidden" in rule
+        """Hidden by the style of all layers, unless a rule of the sheet names it."""
+        rules = self.map._scene.stage.sheet.value.partition(tiles.selector + "{")[2]
+        return "visibility:visible" not in rules.split("}")[0]
 
     def height(self, tiles: Tiles) -> int:
         rule = self.map._scene.stage.sheet.value.split(tiles.selector + "{", 1)[1]
@@ -314,13 +315,15 @@ def test_the_old_picture_stays_until_the_new_one_is_complete() -> None:
     assert [tiles.picture.key for tiles in theatre.on_map] == ["b"]
 
 
-def test_a_hidden_layer_is_hidden_before_it_is_on_the_map() -> None:
-    theatre = Theatre()
-    theatre.want("a")
-    seen: list[tuple[Tiles | None, Tiles | None]] = []
-    theatre.swap._put = lambda _: seen.append(theatre.frames[-1])
-    theatre.want("b")
-    assert seen[0][1] is theatre.swap.waiting
+def test_one_message_hides_the_old_picture_and_shows_the_new_one(m: Map, browser: Browser) -> None:
+    layer = m.add(ndvi(0), name="NDVI")
+    browser.load_all()
+    layer.image = ndvi(1)
+    old, new = layer.swap.layers
+    messages: list[tuple[bool, bool]] = []
+    m._scene.stage.sheet.observe(lambda _: messages.append((browser.hidden(old), browser.hidden(new))), "value")
+    browser.load_all()
+    assert messages == [(True, False)]
 
 
 def test_the_latest_change_wins_at_once() -> None:
