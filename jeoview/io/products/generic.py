@@ -1,0 +1,177 @@
+"""Any GDAL raster as an item: bands from the file's own descriptions, date from the name."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jeoview.catalog.items import QUALITY_SCHEMES, Band, Item
+from jeoview.catalog.times import format_time
+from jeoview.errors import BandError, ParameterError, SourceError, choices
+from jeoview.io.etag import file_etag
+from jeoview.io.inspect import FileBand, FileInfo, inspect
+from jeoview.io.products import sentinel2
+from jeoview.io.products.common import date_in_name, place
+
+COMMON_NAMES = {
+    *sentinel2.BANDS.values(),
+    *("yellow", "pan", "rededge", "lwir", "lwir11", "lwir12", "swir16", "swir22"),
+}
+_SENTINEL2 = {name: common for band, common in sentinel2.BANDS.items() for name in (band, re.sub("^B0", "B", band))}
+_OLI = ("coastal", "blue", "green", "red", "nir", "swir16", "swir22", "pan", "cirrus", "lwir11", "lwir12")
+_TM = ("blue", "green", "red", "nir", "swir16", "lwir", "swir22", "pan")
+SENSORS: Mapping[str, Mapping[str, str]] = {
+    "sentinel-2": _SENTINEL2,
+    "landsat-oli": {name: common for i, common in enumerate(_OLI, 1) for name in (f"B{i}", f"SR_B{i}")},
+    "landsat-tm": {name: common for i, common in enumerate(_TM, 1) for name in (f"B{i}", f"SR_B{i}")},
+}
+# Only whole days that stand alone: a wrong guess is worse than none.
+GUESSED_DATES = ("%Y%m%dT%H%M%S", "%Y-%m-%dT%H:%M:%S", "%Y%m%d_%H%M%S", "%Y%m%d", "%Y-%m-%d", "%Y_%m_%d", "%Y.%m.%d")
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """What the caller knows better than the file.
+
+    Parameters
+    ----------
+    bands : tuple of str
+        Names of all bands in file order; empty takes the file's descriptions.
+    common_names : dict or str
+        Band to common name, or a sensor: ``sentinel-2``, ``landsat-oli``, ``landsat-tm``.
+    scale, offset, nodata : float, optional
+        Of the data bands, in place of the file's own.
+    quality : dict
+        Quality band to its scheme, for instance ``{"SCL": "sentinel2-scl"}``.
+    unit : str, optional
+        Unit of the data bands' values.
+    """
+
+    bands: tuple[str, ...] = ()
+    common_names: Mapping[str, str] | str = field(default_factory=dict)
+    scale: float | None = None
+    offset: float | None = None
+    nodata: float | None = None
+    quality: Mapping[str, str] = field(default_factory=dict)
+    unit: str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.common_names, str) and self.common_names not in SENSORS:
+            raise ParameterError(f"no sensor {self.common_names!r} is known; {choices(self.common_names, SENSORS)}")
+        for name, scheme in self.quality.items():
+            if scheme not in QUALITY_SCHEMES:
+                raise ParameterError(f"quality of {name!r} is {scheme!r}; {choices(str(scheme), QUALITY_SCHEMES)}")
+        for name in ("scale", "offset", "nodata"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+                raise ParameterError(f"{name} is {value!r}; expected a number")
+        if self.scale is not None and (not math.isfinite(self.scale) or self.scale == 0):
+            raise ParameterError(f"scale is {self.scale!r}; expected a number that is not zero")
+
+
+def file_item(path: Path, collection: str, item_id: str, time: dt.datetime, options: FileOptions) -> Item:
+    """Return the item of one file.
+
+    Raises
+    ------
+    SourceError, RefusedError
+        If the file is broken, not georeferenced or of a refused format.
+    ParameterError, BandError
+        If the options name other bands than the file has.
+    """
+    header = inspect(path)
+    names = band_names(header.bands, options.bands)
+    for name in (*options.quality, *(options.common_names if isinstance(options.common_names, Mapping) else ())):
+        if name not in names:
+            raise BandError(f"{path.name} has no band {name!r}; {choices(name, names)}")
+    etag, href = file_etag(path), str(path)
+    bands = {
+        name: _band(name, band, header, options, (href, etag)) for name, band in zip(names, header.bands, strict=True)
+    }
+    return Item(collection, item_id, format_time(time), header.bbox, header.geometry, place(header), bands)
+
+
+def _band(name: str, stored: FileBand, header: FileInfo, options: FileOptions, file: tuple[str, str]) -> Band:
+    quality = options.quality.get(name)
+    known = SENSORS[options.common_names] if isinstance(options.common_names, str) else options.common_names
+    own = quality is None
+    return Band(
+        name=name,
+        href=file[0],
+        index=stored.index,
+        common_name=known.get(name) or (name if name in COMMON_NAMES else None),
+        scale=(stored.scale if options.scale is None else float(options.scale)) if own else 1.0,
+        offset=(stored.offset if options.offset is None else float(options.offset)) if own else 0.0,
+        nodata=float(options.nodata) if options.nodata is not None and own else stored.nodata,
+        unit=(stored.unit if options.unit is None else options.unit) if own else "",
+        role="data" if own else "quality",
+        etag=file[1],
+        quality=quality,
+        data_type=stored.data_type,
+        shape=header.shape,
+        transform=header.transform,
+    )
+
+
+def band_names(bands: Sequence[FileBand], given: Sequence[str] = ()) -> list[str]:
+    """Return a name for each band: given, else its description, else its colour, else ``B1``, ``B2`` ...
+
+    Raises
+    ------
+    ParameterError
+        If other than all bands are named, or two alike.
+    """
+    if given:
+        if len(given) != len(bands) or len(set(given)) != len(given):
+            raise ParameterError(
+                f"bands names {len(given)} bands, {list(given)}; the file has {len(bands)}, each with its own name"
+            )
+        return list(given)
+    names: list[str] = []
+    for band in bands:
+        name = band.description or (band.colour if band.colour else f"B{band.index}")
+        names.append(name if name not in names else f"{name}_{band.index}")
+    return names
+
+
+def file_time(path: Path) -> dt.datetime:
+    """Return the time of a file that is opened alone: from its name, its TIFF date, else when it was written."""
+    if found := guess_date(path.name):
+        return found
+    stamp = str(inspect(path).tags.get("TIFFTAG_DATETIME", ""))
+    try:
+        return dt.datetime.strptime(stamp, "%Y:%m:%d %H:%M:%S").replace(tzinfo=dt.UTC)
+    except ValueError:
+        return dt.datetime.fromtimestamp(int(path.stat().st_mtime), tz=dt.UTC)
+
+
+def guess_date(name: str) -> dt.datetime | None:
+    """Return a whole date that stands in a name in one of the usual ways, in UTC."""
+    for pattern in GUESSED_DATES:
+        found = date_in_name(name, pattern)
+        if found and 1900 <= found.year <= 2100:
+            return found
+    return None
+
+
+def dates_of(paths: Iterable[Path], pattern: str | None) -> dict[Path, dt.datetime]:
+    """Return the date in each file's name.
+
+    Raises
+    ------
+    SourceError
+        If there is none in some names; they are listed.
+    ParameterError
+        If the format is not one.
+    """
+    found = {path: date_in_name(path.name, pattern) if pattern else guess_date(path.name) for path in paths}
+    without = [path.name for path, date in found.items() if date is None]
+    if without:
+        shown = ", ".join(without[:8]) + (f" and {len(without) - 8} more" if len(without) > 8 else "")
+        expected = repr(pattern) if pattern else "such as 20170501 or 2017-05-01; give its format as date="
+        raise SourceError(f"no date {expected} in the name of {len(without)} of {len(found)} files: {shown}")
+    return {path: date for path, date in found.items() if date is not None}
