@@ -11,6 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jeoview.catalog.filters import prop as prop
+    from jeoview.collection import ImageCollection as ImageCollection
+    from jeoview.collection import open_file as open  # noqa: A004 - as gdal.Open and rasterio.open
     from jeoview.errors import JeoviewError as JeoviewError
     from jeoview.export import open_chain as open_chain
     from jeoview.graph import parameter as parameter
@@ -18,22 +21,39 @@ if TYPE_CHECKING:
     from jeoview.operator import metres as metres
     from jeoview.recipes import rgb_of as rgb
     from jeoview.recipes import where as where
+    from jeoview.widgets import Map as Map
 
 __version__ = "0.1.0"
-__all__ = ["Image", "JeoviewError", "metres", "open_chain", "parameter", "rgb", "where"]
+__all__ = [
+    "Image",
+    "ImageCollection",
+    "JeoviewError",
+    "Map",
+    "metres",
+    "open",
+    "open_chain",
+    "parameter",
+    "prop",
+    "rgb",
+    "where",
+]
 
 # Loaded at first use: the tile server and its workers import parts of jeoview and must start quickly.
 _HOMES = {
     "Image": "jeoview.image:Image",
+    "ImageCollection": "jeoview.collection:ImageCollection",
     "JeoviewError": "jeoview.errors:JeoviewError",
+    "Map": "jeoview.widgets:Map",
     "metres": "jeoview.operator:metres",
+    "open": "jeoview.collection:open_file",
     "open_chain": "jeoview.export:open_chain",
     "parameter": "jeoview.graph:parameter",
+    "prop": "jeoview.catalog.filters:prop",
     "rgb": "jeoview.recipes:rgb_of",
     "where": "jeoview.recipes:where",
 }
 # These give no image, so that they need not wait for the recipes and exits that are methods of one.
-_PLAIN = {"JeoviewError", "metres", "parameter"}
+_PLAIN = {"JeoviewError", "metres", "parameter", "prop"}
 
 
 def __getattr__(name: str) -> Any:

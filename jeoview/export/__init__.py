@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from jeoview.collection import ImageCollection
 from jeoview.export.array import to_numpy
 from jeoview.export.dataarray import to_xarray
 from jeoview.export.geotiff import to_geotiff
@@ -35,6 +36,7 @@ def attach_exits(cls: type) -> None:
 
 
 attach_exits(Image)
+attach_exits(ImageCollection)
 __all__ = [
     "COLLECTION_EXITS",
     "EXITS",

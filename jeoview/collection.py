@@ -1,0 +1,504 @@
+"""Collections: lazy filters over the catalogue, frozen into a chain when pixels are asked for.
+
+A collection is a question to the catalogue; no pixel is read by any of its methods. `ImageCollection.image`
+freezes the answer: the list of scenes with the version of each file, under its hash.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import glob
+import html
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import shapely
+
+from jeoview.catalog import Catalog, CollectionInfo, Item, Query
+from jeoview.catalog.filters import Expression, check_filter
+from jeoview.catalog.places import find_place
+from jeoview.catalog.times import format_time, parse_time
+from jeoview.errors import BandError, CollectionError, ParameterError, SourceError, choices
+from jeoview.graph import canonical, digest
+from jeoview.grid import check_bounds
+from jeoview.image import Image, apply, attach_operators
+from jeoview.io.products.generic import FileOptions, dates_of, file_item, file_time
+from jeoview.operators.quality import area_of
+from jeoview.projection import Bounds
+from jeoview.recipes import attach_recipes
+from jeoview.settings import settings
+from jeoview.store import Store, open_store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CLOUD = "eo:cloud_cover"
+CLEAR_PERCENT = 10.0
+
+
+@lru_cache(maxsize=8)
+def _catalog(path: Path) -> Catalog:
+    return Catalog(path)
+
+
+@lru_cache(maxsize=8)
+def _store(url: str) -> Store:
+    return open_store(url)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageCollection:
+    """Scenes of one collection of the catalogue; filters give new collections and read nothing.
+
+    Parameters
+    ----------
+    name : str
+        Name in the catalogue, for instance ``"demo-sentinel-2"``; ``jeoview collections`` lists them.
+
+    Raises
+    ------
+    CollectionError
+        If the catalogue has none of this name; the message lists those that exist.
+    """
+
+    name: str
+    query: Query = field(default=Query(""), kw_only=True)
+    steps: tuple[tuple[str, Query], ...] = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not self.query.collection:
+            object.__setattr__(self, "query", Query(self.name))
+        self.info  # noqa: B018 - an unknown name is an error at this line
+
+    @property
+    def catalog(self) -> Catalog:
+        """The user's catalogue."""
+        return _catalog(settings().catalog)
+
+    @property
+    def info(self) -> CollectionInfo:
+        """Title, description, bands; whether the pixels are simulated."""
+        return self.catalog.collection(self.name)
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Band names of the collection."""
+        return self.info.band_names
+
+    # -- filters ---------------------------------------------------------------------------------
+
+    def filter_place(self, name: str) -> ImageCollection:
+        """Scenes that meet the box around a place, such as ``"Toulouse"`` or ``"Valencia, Spain"``.
+
+        Raises
+        ------
+        PlaceError
+            If the gazetteer has no such place; the message gives the nearest names.
+        """
+        place = find_place(name)
+        note = f" ({place.note})" if place.note else ""
+        return self._narrow(f"place {place.name}, {place.country}{note}", bbox=place.bbox)
+
+    def filter_bounds(self, area: Any) -> ImageCollection:
+        """Scenes whose footprint meets a box in degrees, a GeoJSON area, or the view of a map.
+
+        Parameters
+        ----------
+        area : (west, south, east, north), dict or object with ``bounds``
+            Of a GeoJSON area the box around it is used.
+
+        Raises
+        ------
+        ParameterError
+            If it is none of these.
+        """
+        box: Any
+        if isinstance(area, Mapping):
+            box = shapely.bounds(area_of(dict(area))).tolist()
+        else:
+            box = area if isinstance(area, Sequence) else getattr(area, "bounds", area)
+            box = box() if callable(box) else box
+        west, south, east, north = check_bounds(box)
+        return self._narrow(f"bounds {west:g}, {south:g}, {east:g}, {north:g}", bbox=(west, south, east, north))
+
+    def filter_date(self, start: Any, end: Any = None) -> ImageCollection:
+        """Scenes from ``start`` on and before ``end``: the start is included, the end is not (as in Earth Engine).
+
+        Parameters
+        ----------
+        start, end : str, date or None
+            ``"2023-05-01"``, ``"2023-05"``, RFC 3339 or a Python date. Without ``end``: the one day ``start``;
+            None leaves a side open where the other is given.
+
+        Raises
+        ------
+        ParameterError
+            If a date cannot be read, or the start is not before the end.
+        """
+        first = None if start is None else parse_time(start, "start")
+        if end is None and first is not None:
+            first = first.replace(hour=0, minute=0, second=0, microsecond=0)
+            last: dt.datetime | None = first + dt.timedelta(days=1)
+        else:
+            last = None if end is None else parse_time(end, "end")
+        if first is None and last is None:
+            raise ParameterError("filter_date: give a start, an end, or both")
+        if first is not None and last is not None and first >= last:
+            raise ParameterError(f"filter_date: start {start!r} is not before end {end!r}; the end is not included")
+        interval = (None if first is None else format_time(first), None if last is None else format_time(last))
+        return self._narrow(f"dates {interval[0] or '...'} to {interval[1] or '...'}", interval=interval)
+
+    def filter(self, condition: Expression | Mapping[str, Any] | str) -> ImageCollection:
+        """Scenes whose properties fulfil a condition.
+
+        Parameters
+        ----------
+        condition : expression of `prop`, CQL2 JSON or CQL2 text
+            For instance ``(jv.prop("eo:cloud_cover") < 20) & (jv.prop("platform") == "sentinel-2a")``.
+
+        Raises
+        ------
+        ParameterError
+            If it is no condition, or names a property that no scene has; the message lists those that exist.
+        """
+        checked = check_filter(condition, self.catalog.properties(self.name))
+        shown = condition.to_text() if isinstance(condition, Expression) else str(condition)
+        return self._narrow(f"filter {shown}", filter=checked)
+
+    def sort(self, prop: str, descending: bool = False) -> ImageCollection:
+        """Order the scenes by a property; ``"-datetime"`` or ``descending`` puts the largest first.
+
+        The order decides what `mosaic`, `first` and `last` show.
+
+        Raises
+        ------
+        ParameterError
+            If no scene has the property.
+        """
+        name = str(prop).removeprefix("-")
+        known = {*self.catalog.properties(self.name), "datetime", "id"}
+        if name not in known:
+            raise ParameterError(f"sort: no property {name!r}; {choices(name, known)}")
+        sign = "-" if descending or str(prop).startswith("-") else ""
+        return self._narrow(f"sorted by {sign}{name}", sortby=(sign + name,))
+
+    def limit(self, count: int) -> ImageCollection:
+        """The first ``count`` scenes in the collection's order."""
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise ParameterError(f"limit: got {count!r}; expected a whole number from 1")
+        return self._narrow(f"limit {count}", limit=count)
+
+    def _narrow(self, text: str, **changes: Any) -> ImageCollection:
+        old = self.query
+        # A question after a limit, or a second one of a kind, is asked of the answer to the first.
+        nested = old.limit is not None or any(
+            getattr(old, name) is not None for name in changes if name in ("bbox", "interval", "filter")
+        )
+        query = (
+            Query(self.name, within=old, sortby=old.sortby, **changes) if nested and "sortby" not in changes else None
+        )
+        if query is None:
+            query = Query(self.name, within=old, **changes) if nested else replace(old, **changes)
+        return replace(self, query=query, steps=(*self.steps, (text, query)))
+
+    # -- metadata --------------------------------------------------------------------------------
+
+    def items(self) -> list[Item]:
+        """The scenes, in order."""
+        return self.catalog.search(self.query)
+
+    def count(self) -> int:
+        """Number of scenes; ``image().count()`` counts valid dates by pixel."""
+        return self.catalog.count(self.query)
+
+    def __len__(self) -> int:
+        return self.count()
+
+    def __bool__(self) -> bool:
+        return True
+
+    def dates(self) -> list[str]:
+        """Days (UTC) on which there are scenes, each once, in order of time."""
+        return sorted({item.datetime[:10] for item in self.items()})
+
+    def to_frame(self) -> pd.DataFrame:
+        """The scenes as a table: id, datetime, west, south, east, north, and all properties."""
+        import pandas as pd  # half a second that only a table needs
+
+        rows = [_row(item) for item in self.items()]
+        for row in rows:
+            row["datetime"] = pd.Timestamp(row["datetime"])
+        return pd.DataFrame(rows, columns=None if rows else ["id", "datetime", "west", "south", "east", "north"])
+
+    def describe(self) -> Description:
+        """Count, clouds, gaps between clear days and scenes by month."""
+        return _describe(self.items())
+
+    def __repr__(self) -> str:
+        steps = "".join(f"\n  {text}" for text, _ in self.steps)
+        label = " (simulated)" if self.info.simulated else ""
+        return f"<jeoview.ImageCollection {self.name!r}{label}: {self.count()} scenes, bands {list(self.bands)}>{steps}"
+
+    def _repr_html_(self) -> str:
+        info, items = self.info, self.items()
+        label = " <b>(simulated)</b>" if info.simulated else ""
+        steps = "".join(f"<li>{html.escape(text)}</li>" for text, _ in self.steps)
+        table = self.to_frame()[["id", "datetime"] + ([CLOUD] if any(CLOUD in i.properties for i in items) else [])]
+        return (
+            f"<div><b>{html.escape(info.title or self.name)}</b>{label}: {len(items)} scenes<br>"
+            f"bands: {html.escape(', '.join(self.bands))}<ul>{steps}</ul>{table.head(12).to_html(index=False)}</div>"
+        )
+
+    # -- pixels ----------------------------------------------------------------------------------
+
+    def image(self, resampling: str = "nearest") -> Image:
+        """The scenes as one image, a series over time; freezes the list of scenes.
+
+        Parameters
+        ----------
+        resampling : {"nearest", "bilinear"}
+            How the files are brought onto the map; quality bands are always nearest.
+
+        Raises
+        ------
+        CollectionError
+            If no scene is left; the message says how many each filter left.
+        """
+        items = self.items()
+        if not items:
+            raise CollectionError(self._why_empty())
+        return freeze(self.info, items, resampling)
+
+    def _why_empty(self) -> str:
+        whole = self.catalog.count(Query(self.name))
+        steps = [f"{text}: {self.catalog.count(query)}" for text, query in self.steps]
+        return f"no scene of {self.name!r} is left. The collection has {whole}; after " + "; after ".join(
+            steps or ["nothing"]
+        )
+
+    def __getitem__(self, key: str | list[str] | tuple[str, ...]) -> Image:
+        """Bands by name, or the image of one day (``"2023-07-25"``) or of one scene by id.
+
+        Raises
+        ------
+        BandError
+            If it is none of these; the message says what exists.
+        """
+        if not isinstance(key, str):
+            return self.image()[key]
+        if key in self.bands or key in self.info.common_names:
+            return self.image()[key]
+        items = [item for item in self.items() if key in (item.id, item.datetime[:10], item.datetime)]
+        if not items:
+            known = [*self.bands, *self.dates(), *(item.id for item in self.items())]
+            raise BandError(f"{self.name}: no band, day or scene {key!r}; {choices(key, known)}")
+        return apply("mosaic", (freeze(self.info, items),), {})
+
+    def __iter__(self) -> Iterator[Image]:
+        """The image of each scene, in order."""
+        return (apply("mosaic", (freeze(self.info, [item]),), {}) for item in self.items())
+
+    @classmethod
+    def from_files(
+        cls, pattern: str, date: str | None = None, name: str | None = None, **options: Any
+    ) -> ImageCollection:
+        """A collection of files on disk, any raster that GDAL reads.
+
+        Parameters
+        ----------
+        pattern : str
+            For instance ``"scenes/*.tif"``; ``**`` goes into subfolders.
+        date : str, optional
+            Format of the date in the file names, as in `datetime.strptime`; the usual ones are found without.
+        name : str, optional
+            Name of the collection; by default made from the pattern, the same for the same pattern.
+        **options
+            ``bands``, ``common_names``, ``scale``, ``offset``, ``nodata``, ``quality``, ``unit``: what is known better
+            than the files say, see `jeoview.io.products.generic.FileOptions`.
+
+        Raises
+        ------
+        SourceError
+            If no file matches, a name has no date (they are listed), or a file is broken.
+        """
+        paths = [
+            Path(found).absolute()
+            for found in sorted(glob.glob(str(pattern), recursive=True))  # noqa: PTH207 if Path(found).is_file()
+        ]
+        if not paths:
+            raise SourceError(f"no file matches {Path(pattern).name!r} in that folder")
+        title = name or f"files-{digest(str(Path(pattern).absolute()))[:12]}"
+        times = dates_of(paths, date)
+        items = [file_item(path, title, _item_id(path, paths), times[path], _options(options)) for path in paths]
+        return _register(title, f"Files {Path(pattern).name}", items)
+
+
+def _item_id(path: Path, paths: Sequence[Path]) -> str:
+    same = [other for other in paths if other.stem == path.stem]
+    return path.stem if len(same) == 1 else f"{path.stem}-{digest(str(path))[:8]}"
+
+
+def _options(options: Mapping[str, Any]) -> FileOptions:
+    known = FileOptions.__dataclass_fields__
+    for name in options:
+        if name not in known:
+            raise ParameterError(f"no option {name!r}; {choices(name, known)}")
+    given: dict[str, Any] = {name: tuple(value) if name == "bands" else value for name, value in options.items()}
+    return FileOptions(**given)
+
+
+def _register(name: str, title: str, items: list[Item]) -> ImageCollection:
+    catalog = _catalog(settings().catalog)
+    catalog.add_collection(CollectionInfo(name, title))
+    old = {item.id for item in catalog.search(Query(name))} - {item.id for item in items}
+    catalog.remove_items(name, old)
+    catalog.add_items(items)
+    return ImageCollection(name)
+
+
+def open_file(path: str | Path, **options: Any) -> Image:
+    """Open one raster file as an image.
+
+    Parameters
+    ----------
+    path : str or Path
+        Any raster that GDAL reads and that is georeferenced.
+    **options
+        As `ImageCollection.from_files`.
+
+    Raises
+    ------
+    SourceError
+        If it does not exist, is broken, or has no place on the earth.
+    """
+    file = Path(path).absolute()
+    if not file.exists():
+        raise SourceError(f"there is no file {file.name!r} at the path given")
+    name = f"file-{digest(str(file))[:12]}"
+    item = file_item(file, name, file.stem, file_time(file), _options(options))
+    collection = _register(name, file.name, [item])
+    return apply("mosaic", (collection,), {})
+
+
+def freeze(info: CollectionInfo, items: Sequence[Item], resampling: str = "nearest") -> Image:
+    """An image on a frozen list of scenes, whose document is put into the store.
+
+    Parameters
+    ----------
+    info : CollectionInfo
+        The collection.
+    items : sequence of Item
+        At least one.
+    resampling : {"nearest", "bilinear"}
+        How the files are brought onto the map.
+    """
+    entries = [
+        {"id": item.id, "datetime": item.datetime, "assets": {band.name: band.etag for band in item.bands.values()}}
+        for item in items
+    ]
+    text = canonical({"collection": info.name, "items": entries})
+    key = f"items:{digest(text)}"
+    _store(settings().store).put(key, text.encode())
+    here = {name for item in items for name in item.bands}
+    bands = [band for band in info.bands if band.name in here]
+    units = {band.unit for band in bands if band.role == "data"}
+    common = {name: band for name, band in info.common_names.items() if band in here}
+    return apply(
+        "load_items",
+        (),
+        {
+            "items": key,
+            "bands": tuple(band.name for band in bands),
+            "common_names": common,
+            "quality": {band.name: band.quality for band in bands if band.quality},
+            "bbox": _union(items),
+            "resampling": resampling,
+            "unit": units.pop() if len(units) == 1 else "",
+        },
+    )
+
+
+def _union(items: Sequence[Item]) -> Bounds:
+    west, south, east, north = zip(*(item.bbox for item in items), strict=True)
+    return min(west), min(south), max(east), max(north)
+
+
+def _row(item: Item) -> dict[str, Any]:
+    box = dict(zip(("west", "south", "east", "north"), item.bbox, strict=True))
+    plain = {name: value for name, value in item.properties.items() if not isinstance(value, (list, dict))}
+    return {"id": item.id, "datetime": item.datetime, **box, **plain}
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a collection holds, from metadata alone.
+
+    Parameters
+    ----------
+    count : int
+        Scenes.
+    days : int
+        Days with a scene.
+    mean_cloud : float or None
+        Mean of ``eo:cloud_cover`` in percent; None where no scene says it.
+    clear_share : float or None
+        Share of scenes with less than 10 % cloud, 0 to 1.
+    longest_gap : int or None
+        Days of the longest gap between two clear scenes (of all scenes, where clouds are not known).
+    months : dict of str to int
+        Scenes by month, ``"2023-05"``.
+    """
+
+    count: int
+    days: int
+    mean_cloud: float | None
+    clear_share: float | None
+    longest_gap: int | None
+    months: Mapping[str, int]
+
+    def __str__(self) -> str:
+        most = max(self.months.values(), default=1)
+        cloud = (
+            "unknown" if self.mean_cloud is None else f"{self.mean_cloud:.0f} %, below 10 % in {self.clear_share:.0%}"
+        )
+        gap = "unknown" if self.longest_gap is None else f"{self.longest_gap} days"
+        bars = [f"  {month} {'#' * max(1, round(24 * n / most))} {n}" for month, n in self.months.items()]
+        head = f"{self.count} scenes on {self.days} days; mean cloud {cloud}; longest gap between clear scenes {gap}"
+        return "\n".join([head, *bars])
+
+    __repr__ = __str__
+
+
+def _describe(items: Sequence[Item]) -> Description:
+    clouds = [float(item.properties[CLOUD]) for item in items if CLOUD in item.properties]
+    clear = [item for item in items if float(item.properties.get(CLOUD, 0.0)) < CLEAR_PERCENT]
+    days = sorted({parse_time(item.datetime).date() for item in clear})
+    gaps = [(later - earlier).days for earlier, later in pairwise(days)]
+    months = Counter(item.datetime[:7] for item in items)
+    return Description(
+        count=len(items),
+        days=len({item.datetime[:10] for item in items}),
+        mean_cloud=sum(clouds) / len(clouds) if clouds else None,
+        clear_share=sum(cloud < CLEAR_PERCENT for cloud in clouds) / len(clouds) if clouds else None,
+        longest_gap=max(gaps, default=None),
+        months=dict(sorted(months.items())),
+    )
+
+
+def _attach() -> None:
+    """Give collections the operators and recipes of images; their own methods stand before them."""
+    own = {
+        name: value for name, value in vars(ImageCollection).items() if callable(value) or isinstance(value, property)
+    }
+    attach_operators(ImageCollection)
+    attach_recipes(ImageCollection)
+    for name in ("count", "__bool__", "__getitem__", "__iter__", "__len__", "filter"):
+        setattr(ImageCollection, name, own[name])
+
+
+_attach()
