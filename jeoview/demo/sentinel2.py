@@ -340,7 +340,7 @@ def _whiten(light: Field, white: Field, cover: NDArray[np.uint8]) -> None:
     if not white.any():
         return
     hidden = np.select(
-        [cover == Cover.CONIFER, cover == Cover.BROADLEAF], [np.float32(0.68), np.float32(0.45)], np.float32(0)
+        [cover == Cover.CONIFER, cover == Cover.BROADLEAF], [np.float32(0.75), np.float32(0.58)], np.float32(0)
     )
     snow = (0.97 * spectra.PURE["snow"]).astype(np.float32)
     light += (white * (1 - hidden))[..., None] * (snow - light)

@@ -53,7 +53,7 @@ def height(grid: Grid) -> Field:
     source, values = relief()
     z = spline(source, values, grid)
     rough = coarse(grid, 40.0, lambda part: ramp(spline(source, _steepness(), part), 0.04, 0.5))
-    z += rough * 16 * fractal(grid, 420.0, 5, 101, gain=0.55)
+    z += rough * 18 * fractal(grid, 420.0, 5, 101, gain=0.55)
     z += np.float32(0.5) * noise(grid, 900.0, 102) + np.float32(0.3) * noise(grid, 70.0, 103)
     shore = np.hypot(grid.x[None, :] - LAKE[0], grid.y[:, None] - LAKE[1]).astype(np.float32) - _lake_radius(grid)
     beach = LAKE_LEVEL + np.float32(0.03) * np.maximum(shore, 0)
@@ -119,7 +119,8 @@ def relief() -> tuple[Grid, Field]:
     z = _carve(world, _floor(world) + 90 * _uplift(world) * (1.5 + fractal(world, 2600.0, 5, 20)), 120)
     fine = ground(_CELL / 2, _WORLD)
     z = _carve(fine, np.maximum(spline(world, z, fine), _floor(fine)), 24)
-    excess = z - _floor(fine)
+    # Soil creeps: the facets of the lattice are rounded.
+    excess = np.asarray(ndimage.gaussian_filter(z - _floor(fine), 0.65), dtype=np.float32)
     seen = (np.abs(fine.y) < 11000)[:, None] & (np.abs(fine.x) < 17000)[None, :]
     scale = np.float32(SUMMIT - PLAIN) / excess[seen].max()
     return fine, (_floor(fine) + excess * scale).astype(np.float32)
