@@ -27,6 +27,21 @@ IMAGE_WIDTH, IMAGE_LENGTH, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257
 STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP, STRIP_COUNTS, PLANAR, PREDICTOR = 273, 277, 278, 279, 284, 317
 TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS, TILE_COUNTS, EXTRA_SAMPLES, SAMPLE_FORMAT = 322, 323, 324, 325, 338, 339
 SUBFILE, PIXEL_SCALE, TIEPOINT, TRANSFORMATION, GEO_KEYS, NODATA = 254, 33550, 33922, 34264, 34735, 42113
+_WANTED = {
+    *(IMAGE_WIDTH, IMAGE_LENGTH, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP),
+    *(
+        STRIP_COUNTS,
+        PLANAR,
+        PREDICTOR,
+        TILE_WIDTH,
+        TILE_LENGTH,
+        TILE_OFFSETS,
+        TILE_COUNTS,
+        EXTRA_SAMPLES,
+        SAMPLE_FORMAT,
+    ),
+    *(SUBFILE, PIXEL_SCALE, TIEPOINT, TRANSFORMATION, GEO_KEYS, NODATA),
+}
 
 _TYPES = {1: "u1", 2: "S1", 3: "u2", 4: "u4", 6: "i1", 7: "u1", 8: "i2", 9: "i4", 11: "f4", 12: "f8"}
 _TYPES |= {13: "u4", 16: "u8", 17: "i8", 18: "u8"}
@@ -127,7 +142,7 @@ def _directory(file: File, order: str, big: bool, offset: int) -> tuple[Tags, in
     tags: Tags = {}
     for at in range(0, count * entry, entry):
         tag, kind, number = struct.unpack(order + "HH" + pointer, table[at : at + 4 + size])
-        if kind not in _TYPES:
+        if tag not in _WANTED or kind not in _TYPES:
             continue
         dtype = np.dtype(order + _TYPES[kind])
         if number > MAX_VALUES:

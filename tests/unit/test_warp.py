@@ -254,6 +254,18 @@ def test_longitudes_wrap(west: float) -> None:
         assert same.mean() > 0.99
 
 
+@pytest.mark.parametrize("west", [170.0, -190.0])
+def test_a_source_beyond_180_degrees(west: float) -> None:
+    """Its columns go on past the antimeridian; both sides of it are found."""
+    source = Grid(Lattice("EPSG:4326", (0.1, 0.1), west, 10.0), 0, 0, 200, 200)
+    array = np.tile(np.arange(200, dtype=np.float32), (200, 1))
+    for lon in (175.0, 179.9, -179.9, -172.0):
+        target = mercator_window(8, lon, 0.0, 20, 8)
+        lon_of, _ = transform(WEB_MERCATOR, "EPSG:4326", *np.meshgrid(target.x, target.y))
+        found = resample(array, source, target, "nearest")
+        np.testing.assert_array_equal(found, np.floor(((lon_of - west) % 360) / 0.1))
+
+
 def test_windows_across_the_antimeridian() -> None:
     """A source that crosses it, in UTM 60, and a target that does, in degrees of 0 .. 360."""
     utm = source_around("EPSG:32660", 179.9, 10.0, 500.0, 200)
