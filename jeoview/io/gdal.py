@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
@@ -144,7 +145,7 @@ def _translated() -> Iterator[None]:
     """GDAL's messages name the file; ours do not."""
     try:
         yield
-    except RasterioError as error:
+    except (RasterioError, CPLE_BaseError) as error:
         raise SourceError("the file is corrupt or truncated: GDAL cannot decode it") from error
 
 
@@ -206,7 +207,7 @@ def open_gdal(
     drivers = DRIVERS + VIRTUAL if virtual else DRIVERS
     try:
         handle = _open(name, drivers)
-    except RasterioError as error:
+    except (RasterioError, CPLE_BaseError) as error:
         raise SourceError("the file is corrupt, truncated or of no known raster format") from error
     with _translated(), handle, _lock_of(handle.driver):
         masked = MaskFlags.per_dataset in handle.mask_flag_enums[0]
