@@ -38,6 +38,7 @@ ROUTES = [
     ("chains", handlers.NewChain),
     (rf"chains/{_KEY}", handlers.Chain),
     (rf"chains/{_KEY}/tilejson\.json", handlers.TileJson),
+    (rf"chains/{_KEY}/WMTSCapabilities\.xml", handlers.Wmts),
     (rf"chains/{_KEY}/point", handlers.Point),
     (rf"chains/{_KEY}/legend\.(?P<extension>json|png)", handlers.Legend),
     (rf"chains/{_KEY}/errors", handlers.ChainErrors),

@@ -14,6 +14,7 @@ from tileserver.base import Base
 from tileserver.failures import Failure
 from tileserver.pool import Job
 from tileserver.tiles import Rendered, TileRequest, Waiter
+from tileserver.wmts import capabilities
 
 FOR_EVER = "private, max-age=31536000, immutable"
 
@@ -153,6 +154,16 @@ class TileJson(Base):
             "scheme": "xyz",
         }
         self.answer(document)
+
+
+class Wmts(Base):
+    """``/chains/{key}/WMTSCapabilities.xml``: for desktop programs such as QGIS."""
+
+    async def get(self, key: str) -> None:
+        """The chain as the one layer of a WMTS with tiles by address (RESTful)."""
+        self.query()
+        chain = await self.services.chains.get(key)
+        self.answer(capabilities(chain, self.root()), "application/xml")
 
 
 class Point(Base):

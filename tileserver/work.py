@@ -143,7 +143,9 @@ class Work:
                 info = self.engine.catalog.collection(document.get("collection", ""))
             except (LookupError, SourceError):
                 continue
-            titles[f"{info.title or info.name}{' (simulated)' if info.simulated else ''}"] = None
+            title = info.title or info.name
+            marked = not info.simulated or "simulated" in title.lower()
+            titles[title if marked else f"{title} (simulated)"] = None
         return ", ".join(titles)
 
 

@@ -9,12 +9,16 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 _SECONDS = 5.0
+# Requests to this machine never go through a proxy of the environment.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True)
@@ -27,15 +31,25 @@ class JupyterServer:
     token: str
 
     def proxies(self, port: int) -> bool:
-        """Whether it hands requests on to a port of this machine (jupyter-server-proxy is there)."""
+        """Whether it hands requests on to a port of this machine: jupyter-server-proxy is there.
+
+        Where its login is a password, or its address cannot be asked from here, the extension is
+        believed to be there if it is installed beside this kernel.
+        """
         request = urllib.request.Request(f"{self.url.rstrip('/')}/proxy/{port}/healthz")
         if self.token:
             request.add_header("Authorization", f"token {self.token}")
         try:
-            with _opener().open(request, timeout=_SECONDS) as response:
-                return bool(json.load(response) == {"status": "ok"})
+            with _OPENER.open(request, timeout=_SECONDS) as response:
+                if json.load(response) == {"status": "ok"}:
+                    return True
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code == HTTPStatus.NOT_FOUND:
+                return False
         except (OSError, ValueError):
-            return False
+            pass
+        return find_spec("jupyter_server_proxy") is not None
 
 
 def proxy_path(port: int) -> str | None:
@@ -77,8 +91,3 @@ def running_servers() -> Iterator[JupyterServer]:
 
 def _server(info: dict[str, Any]) -> JupyterServer:
     return JupyterServer(int(info["pid"]), str(info["url"]), str(info["base_url"]), str(info.get("token") or ""))
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """Requests to this machine never go through a proxy of the environment."""
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}))

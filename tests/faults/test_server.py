@@ -31,10 +31,10 @@ def _alive(pid: int) -> bool:
         return False
 
 
-def _later(server: Server, key: str, **where: int) -> Future[Answer]:
-    with_threads = ThreadPoolExecutor(1)
-    future = with_threads.submit(lambda: server.tile(key, **where))
-    with_threads.shutdown(wait=False)
+def _later(server: Server, key: str, *, x: int = X, y: int = Y, tail: str = "png") -> Future[Answer]:
+    threads = ThreadPoolExecutor(1)
+    future = threads.submit(lambda: server.tile(key, x=x, y=y, tail=tail))
+    threads.shutdown(wait=False)
     return future
 
 
@@ -211,16 +211,13 @@ def test_a_map_drops_what_it_asked_for(scene: Scene, start: Start, faults: Fault
     running = _later(server, key)
     _until(lambda: len(faults.calls()) == 2)
 
-    def ask(tail: str, y: int) -> Future[Answer]:
-        threads = ThreadPoolExecutor(1)
-        future = threads.submit(lambda: server.tile(key, y=y, tail=tail))
-        threads.shutdown(wait=False)
-        return future
-
-    mine = ask("png?map=one&p.least=0.2", Y + 1)
-    shared = [ask("png?map=one&p.least=0.2", Y + 2), ask("png?map=two&p.least=0.2", Y + 2)]
-    kept = ask("png?map=one&p.least=0.2", Y + 3)
-    newer = ask("png?map=one&p.least=0.3", Y + 1)
+    mine = _later(server, key, y=Y + 1, tail="png?map=one&p.least=0.2")
+    shared = [
+        _later(server, key, y=Y + 2, tail="png?map=one&p.least=0.2"),
+        _later(server, key, y=Y + 2, tail="png?map=two&p.least=0.2"),
+    ]
+    kept = _later(server, key, y=Y + 3, tail="png?map=one&p.least=0.2")
+    newer = _later(server, key, y=Y + 1, tail="png?map=one&p.least=0.3")
     _until(lambda: server.metric("jeoview_queue") == 4)
     keep = f"{Z}/{X}/{Y + 3}/{X}/{Y + 3}"
     path = f"tiles/{key}?map=one&p.least=0.2&keep={keep}"

@@ -5,13 +5,17 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+import rasterio
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
+from rasterio.windows import from_bounds
 
 from jeoview.chain import operator_schemas
+from jeoview.grid import tile_grid
 from jeoview.io import legend
 from tests.service.support import TOKEN, Scene, Server, X, Y, Z, start_server
 from tileserver.forwarded import root_url
@@ -37,6 +41,31 @@ def test_tilejson_of_a_bearer_has_no_token_and_keeps_sliders(scene: Scene, serve
     (template,) = answer.json()["tiles"]
     assert template == f"http://127.0.0.1:{server.port}/tiles/{key}/{{z}}/{{x}}/{{y}}.webp?p.least=0.25"
     assert TOKEN not in answer.body.decode()
+
+
+def test_wmts_capabilities_lead_to_the_tile(scene: Scene, server: Server, tmp_path: Path) -> None:
+    key = scene.engine.save(scene.ndvi())
+    answer = server.ask(f"chains/{key}/WMTSCapabilities.xml")
+    assert answer.headers["content-type"] == "application/xml"
+    names = {"w": "http://www.opengis.net/wmts/1.0", "o": "http://www.opengis.net/ows/1.1"}
+    root = ET.fromstring(answer.body)
+    layer = root.find("w:Contents/w:Layer", names)
+    assert layer is not None
+    assert layer.findtext("o:Abstract", namespaces=names) == "Scenes of a test (simulated)"
+    resource = layer.find("w:ResourceURL", names)
+    assert resource is not None
+    template = resource.attrib["template"].removeprefix(f"http://127.0.0.1:{server.port}/{TOKEN}/")
+    path = template.replace("{TileMatrix}", str(Z)).replace("{TileCol}", str(X)).replace("{TileRow}", str(Y))
+    assert server.ask(path).body == server.tile(key).body
+    # GDAL reads it as a raster with the pixels of the tile's place.
+    file = tmp_path / "capabilities.xml"
+    file.write_bytes(answer.body)
+    with rasterio.open(f"WMTS:{file},layer={key},tilematrix={Z}") as opened:
+        assert opened.crs.to_epsg() == 3857
+        window = from_bounds(*tile_grid(Z, X, Y).bounds, opened.transform).round()
+        shown = opened.read((1, 2, 3), window=window)
+    with Image.open(io.BytesIO(server.tile(key).body)) as image:
+        np.testing.assert_array_equal(shown, np.asarray(image.convert("RGB")).transpose(2, 0, 1))
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def home(own: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
         pid = json.loads(state.read_text())["pid"]
         if pid and psutil.pid_exists(pid):
             os.kill(pid, signal.SIGTERM)
-            _until(lambda pid=pid: not _alive(pid))
+            psutil.wait_procs([psutil.Process(pid)], timeout=20)
         state.unlink()
 
 
