@@ -61,6 +61,8 @@ check-format: $(VENV)/.installed-check
 
 check-types: $(VENV)/.installed-check
 	$(BIN)/python -m mypy
+	@# the stub hides this module from the line above
+	$(BIN)/python -m mypy jeoview/image.py
 
 check-imports: $(VENV)/.installed-check
 	$(BIN)/lint-imports --no-cache

@@ -146,12 +146,10 @@ def _wanted(value: Raster, step: Step) -> Raster:
     """The bands that the step is to give, under their own names."""
     if value.kind is Kind.COLOUR:
         return value
-    if set(step.bands) <= set(value.bands):
-        return value.select(step.bands)
-    # Of inputs with other names and one wanted band each, the function cannot know whose name it is to be.
-    if len(value.bands) != len(step.bands):
-        raise ValueError(f"{step.node.operator} gave {value.bands}; {step.bands} were wanted")
-    return replace(value, bands=step.bands)
+    # A function that gets only the wanted bands gives them in their order, but does not know all names: of a band
+    # renamed, or of two inputs with one band each. One that gives more, such as the quality band, names them itself.
+    same = len(value.bands) == len(step.bands)
+    return replace(value, bands=step.bands) if same else value.select(step.bands)
 
 
 def _inputs(step: Step, results: dict[Place, Value]) -> list[Any]:

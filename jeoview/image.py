@@ -200,7 +200,7 @@ def _method(found: Operator) -> Callable[..., Image]:
 
     method.__name__ = found.name
     method.__qualname__ = f"Image.{found.name}"
-    method.__doc__ = inspect.getdoc(found.function)
+    method.__doc__ = found.help
     method.__signature__ = signature  # type: ignore[attr-defined]
     return method
 

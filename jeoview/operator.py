@@ -158,6 +158,23 @@ class Input:
     optional: bool = False
 
 
+_NODATA_NOTES = {
+    "any": "NaN (no data) in any input is NaN in the result.",
+    "skip": "NaN (no data) is left out.",
+    "centre": "NaN where the pixel itself is NaN (no data); among its neighbours NaN is left out.",
+    "own": "",
+}
+_REGION_NOTES = {
+    Mode.FULL: (
+        "``region`` is ``'view'``, the area that the map shows (it changes as the map moves), or a fixed "
+        "(west, south, east, north) in degrees, computed at ``zoom``; by default that at which it is about 2,000 "
+        "pixels across."
+    ),
+    Mode.FIT: (
+        "``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; "
+        "by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile."
+    ),
+}
 BandRule = Callable[[Options, tuple[Schema, ...]], Names]
 DemandRule = Callable[[Options, Names, tuple[Schema, ...]], tuple[Names, ...]]
 RadiusRule = Callable[[Options, Grid], int]
@@ -188,6 +205,14 @@ class Operator:
         return (inspect.getdoc(self.function) or "").split("\n", 1)[0]
 
     @property
+    def help(self) -> str:
+        """The help text, with what follows from mode and nodata rule: the docstring of the method."""
+        notes = (_NODATA_NOTES[self.nodata], _REGION_NOTES.get(self.mode, ""))
+        said = "\n\n".join(note for note in notes if note)
+        text = inspect.getdoc(self.function) or ""
+        return f"{text}\n\nNotes\n-----\n{said}" if said else text
+
+    @property
     def parameters(self) -> tuple[str, ...]:
         """Names of the arguments that are not images."""
         return tuple(self.model.model_fields)
@@ -207,7 +232,8 @@ class Operator:
         return {name: getattr(checked, name) for name in self.model.model_fields}
 
     def _explain(self, error: ValidationError) -> str:
-        first = error.errors()[0]
+        # A name that does not exist says more than the one that is missing for it.
+        first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
         name = str(first["loc"][0]) if first["loc"] else ""
         if first["type"] == "extra_forbidden":
             return f"{self.name}: no parameter {_short(name)}; {choices(name[:64], self.parameters)}"

@@ -113,6 +113,12 @@ def expression(
     variables : mapping, optional
         Numbers or slider parameters by name.
 
+    Returns
+    -------
+    Image
+        One band; NaN where a band is NaN (of ``where``, the condition or the value chosen) or the formula has
+        no finite value.
+
     Raises
     ------
     ParameterError, BandError
@@ -205,6 +211,8 @@ def rgb(
 ) -> Image:
     """Three bands of this image as red, green and blue; `jeoview.rgb` takes three different images.
 
+    Transparent where any of the three has no data.
+
     Parameters
     ----------
     red, green, blue : str
@@ -284,7 +292,7 @@ def dnbr(self: Any, after: Any) -> Image:
     after : Image
         The scene after the fire.
     """
-    before_index, after_index = (as_image(image).nbr() for image in (self, after))  # type: ignore[attr-defined]
+    before_index, after_index = (as_image(image).nbr() for image in (self, after))
     return apply("rename", (apply("subtract", (before_index, after_index), {}),), {"bands": ("dnbr",)})
 
 

@@ -150,7 +150,13 @@ def not_(x: BandsInput) -> BandsInput:
 
 @operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT)
 def between(x: BandsInput, *, low: float, high: float) -> BandsInput:
-    """Low <= x <= high."""
+    """1 where low <= x <= high, else 0.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the range, both in it.
+    """
     return _truth(lambda values: (values >= np.float32(low)) & (values <= np.float32(high)), x)
 
 
@@ -188,6 +194,11 @@ def log10(x: BandsInput) -> BandsInput:
 def clip(x: BandsInput, *, min: float, max: float) -> BandsInput:  # noqa: A002 - openEO's names
     """Values below min become min, above max become max (openEO's clip; see mask_polygon for areas).
 
+    Parameters
+    ----------
+    min, max : float
+        Ends of the range.
+
     Raises
     ------
     ParameterError
@@ -208,6 +219,13 @@ def linear_scale_range(
     output_max: float = 1.0,
 ) -> BandsInput:
     """Map input_min..input_max to output_min..output_max; values outside are set to the nearer end (as openEO).
+
+    Parameters
+    ----------
+    input_min, input_max : float
+        Values that become output_min and output_max.
+    output_min, output_max : float
+        What they become.
 
     Raises
     ------
@@ -241,5 +259,11 @@ def mask(x: BandsInput, condition: BandsInput) -> BandsInput:
 
 @operator(mode=Mode.PIXEL, nodata="own")
 def unmask(x: BandsInput, *, value: float = 0.0) -> BandsInput:
-    """Put a value where there is no data."""
+    """Put a value where there is no data (NaN).
+
+    Parameters
+    ----------
+    value : float
+        What stands there.
+    """
     return replace(x, array=np.where(np.isnan(x.array), np.float32(value), x.array))

@@ -25,6 +25,8 @@ def _wanted_only(options: Options, wanted: Names, inputs: tuple[Schema, ...]) ->
 def select(image: BandsInput, *, bands: tuple[BandName, ...]) -> BandsInput:
     """Choose bands by name or common name, in the order given; the others are never read.
 
+    NaN stays NaN.
+
     Parameters
     ----------
     bands : tuple of str
@@ -47,16 +49,15 @@ def _by_position(options: Options, wanted: Names, inputs: tuple[Schema, ...]) ->
 
 @operator(mode=Mode.PIXEL, nodata="own", bands=_renamed, demand=_by_position)
 def rename(image: BandsInput, *, bands: tuple[str, ...]) -> BandsInput:
-    """Give every band a new name.
+    """Give every band a new name; NaN stays NaN.
 
     Parameters
     ----------
     bands : tuple of str
         As many names as the image has bands.
     """
-    if len(bands) != len(image.bands):
-        raise ParameterError("rename works on all bands")
-    return replace(image, bands=bands)
+    # Of some bands only, the executor knows the new names.
+    return replace(image, bands=bands) if len(bands) == len(image.bands) else image
 
 
 def _joined(options: Options, inputs: tuple[Schema, ...]) -> Names:
@@ -74,6 +75,6 @@ def _own_bands(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> t
 
 @operator(mode=Mode.PIXEL, nodata="own", bands=_joined, demand=_own_bands)
 def join_bands(*images: BandsInput) -> BandsInput:
-    """All bands of all images in one, in the order given."""
+    """All bands of all images in one, in the order given; NaN stays NaN in its band."""
     array = np.concatenate([image.array for image in images])
     return replace(images[0], array=array, bands=tuple(band for image in images for band in image.bands))

@@ -1,0 +1,159 @@
+"""At least one call of every operator: what the contract, the golden files and the seams are run over.
+
+A new operator is added here; `tests/contracts/test_operators.py` fails until it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from jeoview.graph import Node
+from jeoview.grid import Grid
+from jeoview.image import Image, apply
+from jeoview.operator import REGISTRY, Mode, find
+from jeoview.raster import Array, Kind, Raster, Table
+from tests.synthetic import source
+
+REGION = (10.0, 44.0, 10.05, 44.04)
+AREA = {
+    "type": "Polygon",
+    "coordinates": [[[10.002, 44.018], [10.019, 44.014], [10.024, 44.003], [10.008, 44.001], [10.002, 44.018]]],
+}
+CLASSES = (
+    {"value": 4.0, "label": "vegetation", "colour": "#00aa00"},
+    {"value": 5.0, "label": "soil", "colour": "brown"},
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One call: the operator, its images by name (see `image`), and its parameters."""
+
+    operator: str
+    inputs: tuple[str | float, ...] = ("three",)
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def image(self) -> Image:
+        """The node in a chain over synthetic pixels."""
+        given = [image(name) if isinstance(name, str) else name for name in self.inputs]
+        return apply(self.operator, given, self.values)
+
+    @property
+    def node(self) -> Node:
+        return self.image.node
+
+    def __str__(self) -> str:
+        shown = ",".join(f"{name}={str(value)[:24]}" for name, value in self.values.items())
+        return f"{self.operator}({','.join(map(str, self.inputs))}{';' if shown else ''}{shown})"
+
+
+def image(name: str) -> Image:
+    """The images that samples are made of."""
+    return _images()[name]
+
+
+@lru_cache(maxsize=1)
+def _images() -> dict[str, Image]:
+    series = source("1")
+    three = series[["B04", "B08", "B11"]].median()
+    one = series["B08"].median()
+    return {
+        "series": series[["B04", "B08", "B11"]],
+        "quality": series[["B04", "B08", "SCL"]].mosaic(),
+        "three": three,
+        "other": source("2")[["B02", "B03", "B12"]].median(),
+        "one": one,
+        "truth": series["B03"].median() > 0.4,
+        "classes": series["SCL"].mosaic(),
+        "masked": series[["B04", "SCL"]].mosaic(),
+        "colour": one.colormap("viridis", vmin=0, vmax=1),
+        "picture": series.median().rgb(),
+        "table": three.quantiles(q=(0.1, 0.9), region=REGION, zoom=12),
+    }
+
+
+def _samples() -> list[Sample]:
+    pair: tuple[str | float, ...] = ("three", "other")
+    binary = ("add", "subtract", "multiply", "divide", "power", "lt", "lte", "gt", "gte", "eq", "neq", "and", "or")
+    unary = ("not", "absolute", "sqrt", "exp", "ln", "log10")
+    reducers = ("median", "mean", "std", "count", "min", "max", "first", "last", "mosaic")
+    index = {"formula": "where(a > t, 2.5 * (a - b) / (a + 6 * b + 1), sqrt(abs(a)) ** 2)"}
+    return [
+        *(Sample(name, inputs) for name in binary for inputs in (pair, ("three", 2.0), (0.5, "one"), ("one", "three"))),
+        *(Sample(name) for name in unary),
+        *(Sample(name, ("series",)) for name in reducers),
+        Sample("quantile", ("series",), {"q": 0.3}),
+        Sample("between", values={"low": 0.2, "high": 0.6}),
+        Sample("clip", values={"min": 0.1, "max": 0.7}),
+        Sample("linear_scale_range", values={"input_min": 0.1, "input_max": 0.8, "output_max": 255.0}),
+        Sample("where", ("truth", "three", "other")),
+        Sample("where", ("three", "one", -1.0)),
+        Sample("mask", ("three", "truth")),
+        Sample("mask", ("one", "three")),
+        Sample("unmask", values={"value": -1.0}),
+        Sample("mask_polygon", values={"polygon": AREA}),
+        Sample("mask_polygon", values={"polygon": AREA, "inside": False}),
+        Sample("select", values={"bands": ("nir", "B04")}),
+        Sample("rename", values={"bands": ("x", "y", "z")}),
+        Sample("join_bands", ("three", "other")),
+        Sample("normalized_difference", values={"a": "nir", "b": "red"}),
+        Sample("expression", values={**index, "bands": {"a": "B08", "b": "B04"}, "variables": {"t": 0.3}, "name": "e"}),
+        Sample("mask_clouds", ("quality",), {"band": "SCL", "scheme": "sentinel2-scl"}),
+        Sample("mask_clouds", ("masked",), {"band": "SCL", "scheme": "landsat-c2-qa", "snow": True}),
+        Sample("mask_clouds", ("masked",), {"band": "SCL", "scheme": "landsat-c1-bqa", "snow": True}),
+        Sample("difference", pair),
+        Sample("log_ratio", pair),
+        Sample("log_ratio", pair, {"radius": 2}),
+        Sample("log_ratio", ("one", "three"), {"radius": {"metres": 60.0}}),
+        Sample("focal_mean"),
+        Sample("focal_mean", values={"radius": 3}),
+        Sample("focal_mean", values={"radius": {"metres": 90.0}}),
+        Sample("quantiles", values={"q": (0.02, 0.5, 0.98), "region": REGION, "zoom": 11}),
+        Sample("stretch_by", ("three", "table")),
+        Sample("label", ("truth",)),
+        Sample("label", ("three",), {"region": REGION, "zoom": 12, "connectivity": 8}),
+        Sample("colormap", ("one",), {"palette": "RdYlGn", "vmin": -0.2, "vmax": 0.9}),
+        Sample("colormap", ("one",), {"palette": "cyclic", "vmin": 0.0, "vmax": 0.3}),
+        Sample("colormap", ("one",), {"palette": ("white", "#004488"), "vmin": 0.0, "vmax": 1.0}),
+        Sample("colormap", ("classes",), {"classes": CLASSES}),
+        Sample("rgb", ("one", "one", "truth"), {"gamma": 1.4}),
+        Sample("blend", ("colour", "picture"), {"alpha": 0.6}),
+    ]
+
+
+SAMPLES = _samples()
+OPERATORS = sorted(name for name, found in REGISTRY.items() if found.mode is not Mode.SOURCE)
+
+
+def rasters(sample: Sample, grid: Grid, seed: int = 0) -> list[Any]:
+    """Random inputs for the operator's function itself, of the kinds and bands that the sample has."""
+    found, random = find(sample.operator), np.random.default_rng(seed)
+    given: list[Any] = []
+    for name in sample.inputs:
+        if not isinstance(name, str):
+            given.append(np.float64(name).item())
+            continue
+        schema = image(name).schema
+        if schema.kind is Kind.TABLE:
+            low = {band: np.array([0.1, 0.8]) for band in schema.bands}
+            given.append(Table({"quantile": np.array([0.1, 0.9]), **low}))
+        else:
+            given.append(_raster(schema.kind, schema.bands, grid, random))
+    return given if found.inputs else []
+
+
+def _raster(kind: Kind, bands: tuple[str, ...], grid: Grid, random: np.random.Generator) -> Raster:
+    if kind is Kind.COLOUR:
+        return Raster(random.integers(0, 256, (4, *grid.shape)).astype(np.uint8), grid, kind, bands)
+    shape = (5, len(bands), *grid.shape) if kind is Kind.SERIES else (len(bands), *grid.shape)
+    array: Array = random.uniform(-0.1, 1.0, shape).astype(np.float32)
+    quality = [index for index, band in enumerate(bands) if band == "SCL"]
+    if quality:
+        array[..., quality, :, :] = random.integers(0, 12, array[..., quality, :, :].shape)
+    dates = tuple(f"2023-0{month}-01T00:00:00Z" for month in range(1, 6)) if kind is Kind.SERIES else ()
+    return Raster(array, grid, kind, bands, dates)
