@@ -166,7 +166,7 @@ def _normal_quantile(share: float) -> float:
 
 def snow(z: Field, south: Field, line: float, patches: Field) -> Field:
     """Share of the ground under snow: all far above the snow line, which lies higher on south faces."""
-    return ramp(z - np.float32(line) - 190 * south + 110 * patches, -60, 130)
+    return ramp(z - np.float32(line) - 130 * south + 55 * patches, -50, 110)
 
 
 def cloud_light(opacity: Field, texture: Field) -> NDArray[np.float32]:
