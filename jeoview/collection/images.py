@@ -7,14 +7,9 @@ freezes the answer: the list of scenes with the version of each file, under its 
 from __future__ import annotations
 
 import datetime as dt
-import glob
 import html
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import shapely
@@ -23,32 +18,17 @@ from jeoview.catalog import Catalog, CollectionInfo, Item, Query
 from jeoview.catalog.filters import Expression, check_filter
 from jeoview.catalog.places import find_place
 from jeoview.catalog.times import format_time, parse_time
-from jeoview.errors import BandError, CollectionError, ParameterError, SourceError, choices
-from jeoview.graph import canonical, digest
+from jeoview.collection.describe import CLOUD, Description, describe, row_of
+from jeoview.collection.files import register_files
+from jeoview.collection.frozen import freeze, user_catalog
+from jeoview.errors import BandError, CollectionError, ParameterError, choices
 from jeoview.grid import check_bounds
 from jeoview.image import Image, apply, attach_operators
-from jeoview.io.products.generic import FileOptions, dates_of, file_item, file_time
 from jeoview.operators.quality import area_of
-from jeoview.projection import Bounds
 from jeoview.recipes import attach_recipes
-from jeoview.settings import settings
-from jeoview.store import Store, open_store
 
 if TYPE_CHECKING:
     import pandas as pd
-
-CLOUD = "eo:cloud_cover"
-CLEAR_PERCENT = 10.0
-
-
-@lru_cache(maxsize=8)
-def _catalog(path: Path) -> Catalog:
-    return Catalog(path)
-
-
-@lru_cache(maxsize=8)
-def _store(url: str) -> Store:
-    return open_store(url)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -78,7 +58,7 @@ class ImageCollection:
     @property
     def catalog(self) -> Catalog:
         """The user's catalogue."""
-        return _catalog(settings().catalog)
+        return user_catalog()
 
     @property
     def info(self) -> CollectionInfo:
@@ -230,14 +210,14 @@ class ImageCollection:
         """The scenes as a table: id, datetime, west, south, east, north, and all properties."""
         import pandas as pd  # half a second that only a table needs
 
-        rows = [_row(item) for item in self.items()]
+        rows = [row_of(item) for item in self.items()]
         for row in rows:
             row["datetime"] = pd.Timestamp(row["datetime"])
         return pd.DataFrame(rows, columns=None if rows else ["id", "datetime", "west", "south", "east", "north"])
 
     def describe(self) -> Description:
         """Count, clouds, gaps between clear days and scenes by month."""
-        return _describe(self.items())
+        return describe(self.items())
 
     def __repr__(self) -> str:
         steps = "".join(f"\n  {text}" for text, _ in self.steps)
@@ -326,168 +306,7 @@ class ImageCollection:
         SourceError
             If no file matches, a name has no date (they are listed), or a file is broken.
         """
-        paths = [
-            Path(found).absolute()
-            for found in sorted(glob.glob(str(pattern), recursive=True))  # noqa: PTH207 if Path(found).is_file()
-        ]
-        if not paths:
-            raise SourceError(f"no file matches {Path(pattern).name!r} in that folder")
-        title = name or f"files-{digest(str(Path(pattern).absolute()))[:12]}"
-        times = dates_of(paths, date)
-        items = [file_item(path, title, _item_id(path, paths), times[path], _options(options)) for path in paths]
-        return _register(title, f"Files {Path(pattern).name}", items)
-
-
-def _item_id(path: Path, paths: Sequence[Path]) -> str:
-    same = [other for other in paths if other.stem == path.stem]
-    return path.stem if len(same) == 1 else f"{path.stem}-{digest(str(path))[:8]}"
-
-
-def _options(options: Mapping[str, Any]) -> FileOptions:
-    known = FileOptions.__dataclass_fields__
-    for name in options:
-        if name not in known:
-            raise ParameterError(f"no option {name!r}; {choices(name, known)}")
-    given: dict[str, Any] = {name: tuple(value) if name == "bands" else value for name, value in options.items()}
-    return FileOptions(**given)
-
-
-def _register(name: str, title: str, items: list[Item]) -> ImageCollection:
-    catalog = _catalog(settings().catalog)
-    catalog.add_collection(CollectionInfo(name, title))
-    old = {item.id for item in catalog.search(Query(name))} - {item.id for item in items}
-    catalog.remove_items(name, old)
-    catalog.add_items(items)
-    return ImageCollection(name)
-
-
-def open_file(path: str | Path, **options: Any) -> Image:
-    """Open one raster file as an image.
-
-    Parameters
-    ----------
-    path : str or Path
-        Any raster that GDAL reads and that is georeferenced.
-    **options
-        As `ImageCollection.from_files`.
-
-    Raises
-    ------
-    SourceError
-        If it does not exist, is broken, or has no place on the earth.
-    """
-    file = Path(path).absolute()
-    if not file.exists():
-        raise SourceError(f"there is no file {file.name!r} at the path given")
-    name = f"file-{digest(str(file))[:12]}"
-    item = file_item(file, name, file.stem, file_time(file), _options(options))
-    collection = _register(name, file.name, [item])
-    return apply("mosaic", (collection,), {})
-
-
-def freeze(info: CollectionInfo, items: Sequence[Item], resampling: str = "nearest") -> Image:
-    """An image on a frozen list of scenes, whose document is put into the store.
-
-    Parameters
-    ----------
-    info : CollectionInfo
-        The collection.
-    items : sequence of Item
-        At least one.
-    resampling : {"nearest", "bilinear"}
-        How the files are brought onto the map.
-    """
-    entries = [
-        {"id": item.id, "datetime": item.datetime, "assets": {band.name: band.etag for band in item.bands.values()}}
-        for item in items
-    ]
-    text = canonical({"collection": info.name, "items": entries})
-    key = f"items:{digest(text)}"
-    _store(settings().store).put(key, text.encode())
-    here = {name for item in items for name in item.bands}
-    bands = [band for band in info.bands if band.name in here]
-    units = {band.unit for band in bands if band.role == "data"}
-    common = {name: band for name, band in info.common_names.items() if band in here}
-    return apply(
-        "load_items",
-        (),
-        {
-            "items": key,
-            "bands": tuple(band.name for band in bands),
-            "common_names": common,
-            "quality": {band.name: band.quality for band in bands if band.quality},
-            "bbox": _union(items),
-            "resampling": resampling,
-            "unit": units.pop() if len(units) == 1 else "",
-        },
-    )
-
-
-def _union(items: Sequence[Item]) -> Bounds:
-    west, south, east, north = zip(*(item.bbox for item in items), strict=True)
-    return min(west), min(south), max(east), max(north)
-
-
-def _row(item: Item) -> dict[str, Any]:
-    box = dict(zip(("west", "south", "east", "north"), item.bbox, strict=True))
-    plain = {name: value for name, value in item.properties.items() if not isinstance(value, (list, dict))}
-    return {"id": item.id, "datetime": item.datetime, **box, **plain}
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a collection holds, from metadata alone.
-
-    Parameters
-    ----------
-    count : int
-        Scenes.
-    days : int
-        Days with a scene.
-    mean_cloud : float or None
-        Mean of ``eo:cloud_cover`` in percent; None where no scene says it.
-    clear_share : float or None
-        Share of scenes with less than 10 % cloud, 0 to 1.
-    longest_gap : int or None
-        Days of the longest gap between two clear scenes (of all scenes, where clouds are not known).
-    months : dict of str to int
-        Scenes by month, ``"2023-05"``.
-    """
-
-    count: int
-    days: int
-    mean_cloud: float | None
-    clear_share: float | None
-    longest_gap: int | None
-    months: Mapping[str, int]
-
-    def __str__(self) -> str:
-        most = max(self.months.values(), default=1)
-        cloud = (
-            "unknown" if self.mean_cloud is None else f"{self.mean_cloud:.0f} %, below 10 % in {self.clear_share:.0%}"
-        )
-        gap = "unknown" if self.longest_gap is None else f"{self.longest_gap} days"
-        bars = [f"  {month} {'#' * max(1, round(24 * n / most))} {n}" for month, n in self.months.items()]
-        head = f"{self.count} scenes on {self.days} days; mean cloud {cloud}; longest gap between clear scenes {gap}"
-        return "\n".join([head, *bars])
-
-    __repr__ = __str__
-
-
-def _describe(items: Sequence[Item]) -> Description:
-    clouds = [float(item.properties[CLOUD]) for item in items if CLOUD in item.properties]
-    clear = [item for item in items if float(item.properties.get(CLOUD, 0.0)) < CLEAR_PERCENT]
-    days = sorted({parse_time(item.datetime).date() for item in clear})
-    gaps = [(later - earlier).days for earlier, later in pairwise(days)]
-    months = Counter(item.datetime[:7] for item in items)
-    return Description(
-        count=len(items),
-        days=len({item.datetime[:10] for item in items}),
-        mean_cloud=sum(clouds) / len(clouds) if clouds else None,
-        clear_share=sum(cloud < CLEAR_PERCENT for cloud in clouds) / len(clouds) if clouds else None,
-        longest_gap=max(gaps, default=None),
-        months=dict(sorted(months.items())),
-    )
+        return cls(register_files(pattern, date, name, options))
 
 
 def _attach() -> None:

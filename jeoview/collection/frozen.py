@@ -1,0 +1,72 @@
+"""Freezing: the list of scenes with the version of each file, under its hash, in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from jeoview.catalog import Catalog, CollectionInfo, Item
+from jeoview.graph import canonical, digest
+from jeoview.image import Image, apply
+from jeoview.projection import Bounds
+from jeoview.settings import settings
+from jeoview.store import Store, open_store
+
+
+def user_catalog() -> Catalog:
+    """The catalogue that the settings name."""
+    return _catalog(settings().catalog)
+
+
+@lru_cache(maxsize=8)
+def _catalog(path: Path) -> Catalog:
+    return Catalog(path)
+
+
+@lru_cache(maxsize=8)
+def _store(url: str) -> Store:
+    return open_store(url)
+
+
+def freeze(info: CollectionInfo, items: Sequence[Item], resampling: str = "nearest") -> Image:
+    """An image on a frozen list of scenes, whose document is put into the store.
+
+    Parameters
+    ----------
+    info : CollectionInfo
+        The collection.
+    items : sequence of Item
+        At least one.
+    resampling : {"nearest", "bilinear"}
+        How the files are brought onto the map.
+    """
+    entries = [
+        {"id": item.id, "datetime": item.datetime, "assets": {band.name: band.etag for band in item.bands.values()}}
+        for item in items
+    ]
+    text = canonical({"collection": info.name, "items": entries})
+    key = f"items:{digest(text)}"
+    _store(settings().store).put(key, text.encode())
+    here = {name for item in items for name in item.bands}
+    bands = [band for band in info.bands if band.name in here]
+    units = {band.unit for band in bands if band.role == "data"}
+    common = {name: band for name, band in info.common_names.items() if band in here}
+    return apply(
+        "load_items",
+        (),
+        {
+            "items": key,
+            "bands": tuple(band.name for band in bands),
+            "common_names": common,
+            "quality": {band.name: band.quality for band in bands if band.quality},
+            "bbox": _union(items),
+            "resampling": resampling,
+            "unit": units.pop() if len(units) == 1 else "",
+        },
+    )
+
+
+def _union(items: Sequence[Item]) -> Bounds:
+    west, south, east, north = zip(*(item.bbox for item in items), strict=True)
+    return min(west), min(south), max(east), max(north)
