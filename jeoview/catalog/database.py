@@ -30,6 +30,7 @@ class _Session:
 
     connection: sqlite3.Connection
     process: int
+    file: tuple[int, int]
     version: int = -1
     items: dict[tuple[str, str], Item] = field(default_factory=dict)
 
@@ -54,20 +55,14 @@ class Catalog:
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         self._local = threading.local()
-        with self._guard():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
         self._session()
 
     # -- collections -----------------------------------------------------------------------------
 
     def add_collection(self, collection: CollectionInfo) -> None:
         """Add a collection, or renew the description of one that is there; its items stay."""
-        document = {key: value for key, value in asdict(collection).items() if key not in ("name", "bands")}
         with self._write() as connection:
-            connection.execute(
-                "INSERT INTO collections VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET document = excluded.document",
-                (collection.name, json.dumps(document)),
-            )
+            _add_collection(connection, collection)
             _add_bands(connection, collection.name, collection.bands)
 
     def collections(self) -> list[str]:
@@ -122,8 +117,20 @@ class Catalog:
             known = {name for (name,) in connection.execute("SELECT name FROM collections")}
             for item in items:
                 if item.collection not in known:
-                    raise CollectionError(f"there is no collection {item.collection!r}: {choices(item.id, known)}")
+                    message = f"there is no collection {item.collection!r}: {choices(item.collection, known)}"
+                    raise CollectionError(message)
                 _add_item(connection, item)
+
+    def replace_items(self, collection: CollectionInfo, items: Iterable[Item]) -> None:
+        """Make a collection anew: these items and bands and no others; all at once, or nothing on an error."""
+        with self._write() as connection:
+            _add_collection(connection, collection)
+            _drop_boxes(connection, "collection = ?", (collection.name,))
+            for table in ("items", "bands", "properties"):
+                connection.execute(f"DELETE FROM {table} WHERE collection = ?", (collection.name,))
+            _add_bands(connection, collection.name, collection.bands)
+            for item in items:
+                _add_item(connection, replace(item, collection=collection.name))
 
     def remove_items(self, collection: str, ids: Iterable[str]) -> None:
         """Forget items; the files stay."""
@@ -232,11 +239,20 @@ class Catalog:
 
     def _session(self) -> _Session:
         session: _Session | None = getattr(self._local, "session", None)
-        if session is None or session.process != os.getpid():  # a connection must not cross a fork
+        # A connection must not cross a fork, nor outlive its file: a catalogue that was deleted is made again.
+        if session is None or session.process != os.getpid() or session.file != self._file():
             with self._guard():
-                session = _Session(connect(self.path), os.getpid())
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                session = _Session(connect(self.path), os.getpid(), self._file())
             self._local.session = session
         return session
+
+    def _file(self) -> tuple[int, int]:
+        try:
+            status = self.path.stat()
+        except OSError:
+            return 0, 0
+        return status.st_dev, status.st_ino
 
     def _fresh(self) -> _Session:
         session = self._session()
@@ -254,6 +270,14 @@ class Catalog:
 
 def _parse(text: str) -> Item:
     return from_stac(json.loads(text))
+
+
+def _add_collection(connection: sqlite3.Connection, collection: CollectionInfo) -> None:
+    document = {key: value for key, value in asdict(collection).items() if key not in ("name", "bands")}
+    connection.execute(
+        "INSERT INTO collections VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET document = excluded.document",
+        (collection.name, json.dumps(document)),
+    )
 
 
 def _add_item(connection: sqlite3.Connection, item: Item) -> None:
@@ -304,7 +328,8 @@ def _type(value: object) -> str:
 
 def _add_bands(connection: sqlite3.Connection, collection: str, bands: Iterable[BandInfo]) -> None:
     connection.executemany(
-        "INSERT OR IGNORE INTO bands (collection, name, document) VALUES (?, ?, ?)",
+        "INSERT INTO bands (collection, name, document) VALUES (?, ?, ?)"
+        " ON CONFLICT (collection, name) DO UPDATE SET document = excluded.document",
         [(collection, band.name, json.dumps(asdict(band))) for band in bands],
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -92,6 +93,12 @@ class Item:
     geometry: Json
     properties: Json
     bands: dict[str, Band]
+
+    @property
+    def decoding(self) -> str:
+        """Hash of how the stored numbers become values: what, besides the files, decides on the pixels."""
+        rules = [(b.name, b.index, b.scale, b.offset, b.nodata, b.role, b.subdataset) for b in self.bands.values()]
+        return hashlib.sha256(repr(rules).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
