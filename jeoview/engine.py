@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from jeoview import chain, planner
-from jeoview.catalog import Catalog, Item
+from jeoview.catalog import Catalog
 from jeoview.errors import KeyUnknownError, LimitError, ParameterError
 from jeoview.executor import Read, Value, finish, recall
 from jeoview.graph import Node
@@ -26,7 +26,7 @@ from jeoview.operator import Names, bind, describe
 from jeoview.planner import Cost, Limits, Plan, style_base
 from jeoview.projection import WEB_MERCATOR, WGS84, transform
 from jeoview.raster import Kind, Raster, Table
-from jeoview.scenes import Scenes
+from jeoview.scenes import Layer, Scenes
 from jeoview.settings import MIB, Settings, settings
 from jeoview.store import Store, open_store
 
@@ -180,8 +180,8 @@ class Engine:
         """Let go of all kept arrays and tables; decoded blocks stay."""
         self._memory.clear()
 
-    def scenes(self, node: Node, grid: Grid, *, view: Grid | None = None) -> tuple[Item, ...]:
-        """The scenes of a series, one for each layer of what `render` gives on the same grid, in the same order.
+    def layers(self, node: Node, grid: Grid, *, view: Grid | None = None) -> tuple[Layer, ...]:
+        """Scenes and dates of a series, one for each layer of what `render` gives on the same grid, in the same order.
 
         Raises
         ------
@@ -189,7 +189,7 @@ class Engine:
             If the chain does not end in a series whose layers are scenes.
         """
         source = planner.time_axis(self.plan(node, grid, view=view))
-        return self._scenes.of(source.node, source.grid)
+        return self._scenes.layers(source.node, source.grid)
 
     def admit(self, cost: Cost) -> None:
         """Refuse a cost above the settings.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,13 @@ class FrozenItems:
         return [self.items[i] for i in np.flatnonzero(meets)]
 
 
+class Layer(NamedTuple):
+    """What stands at one place of a time axis: the scene, and its date (two of them, with a slash, for a pair)."""
+
+    item: Item
+    date: str
+
+
 class Scenes:
     """Reads the nodes that have no input.
 
@@ -61,6 +68,10 @@ class Scenes:
         self._reader = reader
         self._frozen = lru_cache(maxsize=128)(self._load)
         self._near = lru_cache(maxsize=256)(self._choose)
+
+    def layers(self, node: Node, grid: Grid) -> tuple[Layer, ...]:
+        """The layers of `read`: scenes and dates, in the same order."""
+        return tuple(Layer(item, _date(item, node)) for item in self.of(node, grid))
 
     def measure(self, node: Node, grid: Grid, bands: Names) -> tuple[int, int]:
         """Bytes to decode when nothing is cached, and layers in time."""

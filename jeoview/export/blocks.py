@@ -131,12 +131,13 @@ def _render(wanted: Request, block: Grid) -> Raster:
 
 
 def _on_axis(wanted: Request, raster: Raster) -> Raster:
-    """The layers of a block in the places that their scenes have in the whole."""
-    index = {(scene.collection, scene.id): number for number, scene in enumerate(wanted.scenes)}
-    here = wanted.engine.scenes(wanted.node, raster.grid, view=wanted.grid)
-    array = np.full((len(wanted.scenes), *raster.array.shape[1:]), np.nan, dtype=raster.array.dtype)
-    for layer, scene in zip(raster.array, here, strict=True):
+    """The layers of a block in the places that they have in the whole."""
+    index = {(layer.item.collection, layer.item.id): number for number, layer in enumerate(wanted.axis)}
+    here = wanted.engine.layers(wanted.node, raster.grid, view=wanted.grid)
+    array = np.full((len(wanted.axis), *raster.array.shape[1:]), np.nan, dtype=raster.array.dtype)
+    for values, layer in zip(raster.array, here, strict=True):
+        number = index.get((layer.item.collection, layer.item.id))
         # A scene that comes near the block but not near the whole has no pixel in either.
-        if (scene.collection, scene.id) in index:
-            array[index[scene.collection, scene.id]] = layer
-    return replace(raster, array=array, dates=tuple(scene.datetime for scene in wanted.scenes))
+        if number is not None:
+            array[number] = values
+    return replace(raster, array=array, dates=wanted.dates)

@@ -39,7 +39,8 @@ def to_xarray(
     Returns
     -------
     xarray.DataArray
-        Dimensions ``band, y, x`` or ``time, band, y, x``; coordinates of pixel centres, band names and UTC times;
+        Dimensions ``band, y, x`` or ``time, band, y, x``, one time for each scene; coordinates of pixel centres, band
+        names and UTC times;
         ``spatial_ref`` as rioxarray reads it; attributes ``crs``, ``transform`` (a, b, c, d, e, f), ``unit``,
         ``chain`` and, where pixels were made by a program, ``simulated``.
 
@@ -56,7 +57,7 @@ def to_xarray(
     raster = gather(wanted, "to_xarray", max_values=max_pixels, progress=progress)
     coords: dict[str, Any] = {"band": list(wanted.schema.bands), "y": wanted.grid.y, "x": wanted.grid.x}
     if raster.kind is Kind.SERIES:
-        coords = {"time": np.array([date.removesuffix("Z") for date in raster.dates], "datetime64[ns]"), **coords}
+        coords = {"time": _times(raster.dates), **coords}
     values = raster.rgba() if raster.kind is Kind.COLOUR else raster.array
     array = xarray.DataArray(values, coords, tuple(coords), as_image(self).node.operator, _attributes(wanted))
     array.coords["spatial_ref"] = xarray.Variable((), 0, _spatial_reference(wanted))
@@ -66,6 +67,13 @@ def to_xarray(
         array[axis].attrs["standard_name"] = name if degrees else f"projection_{axis}_coordinate"
         array[axis].attrs["units"] = ("degrees_east" if axis == "x" else "degrees_north") if degrees else "metre"
     return array
+
+
+def _times(dates: tuple[str, ...]) -> np.ndarray[Any, Any]:
+    """UTC times; text for pairs, which are intervals."""
+    if any("/" in date for date in dates):
+        return np.array(dates)
+    return np.array([date.removesuffix("Z") for date in dates], "datetime64[ns]")
 
 
 def _attributes(wanted: Request) -> dict[str, Any]:

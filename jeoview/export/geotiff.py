@@ -12,6 +12,7 @@ import numpy as np
 
 from jeoview.errors import ParameterError
 from jeoview.export import blocks, files, provenance
+from jeoview.export.dates import labels, merged, passes
 from jeoview.export.progress import job
 from jeoview.export.request import Request, Resolution, request
 from jeoview.io.cog import CogStream
@@ -46,7 +47,8 @@ def to_geotiff(  # noqa: PLR0913 - what a user writes (design 8)
     ----------
     path : path
         Ends in ``.tif``. A series becomes one band for each date and band, described ``date band``; with ``{date}``
-        in the name, one file for each date.
+        in the name, one file for each date. Scenes within 5 minutes, which are one pass of a satellite, are one
+        date: the first of the collection's order lies on top.
     bounds : (west, south, east, north), optional
         In units of ``crs``; by default the extent of the image, grown to multiples of the resolution.
     crs : str
@@ -86,9 +88,9 @@ def to_geotiff(  # noqa: PLR0913 - what a user writes (design 8)
         self, bounds, crs=crs, zoom=zoom, resolution=resolution, parameters=parameters, max_pixels=max_pixels
     )
     dated = DATE in place.name
-    if dated and not wanted.scenes:
+    if dated and wanted.schema.kind is not Kind.SERIES:
         raise ParameterError(f"path is {place.name!r}, with {DATE}; this image has no dates")
-    if wanted.schema.kind is Kind.SERIES and not wanted.scenes:
+    if wanted.schema.kind is Kind.SERIES and not wanted.axis:
         raise ParameterError("no scene of the series lies in the bounds")
     places = _places(place, wanted, overwrite=overwrite) if dated else [place]
     with job(place.name, wanted.grid.height * wanted.grid.width, "px", progress=progress) as bar, ExitStack() as stack:
@@ -98,20 +100,13 @@ def to_geotiff(  # noqa: PLR0913 - what a user writes (design 8)
 
 
 def _places(place: Path, wanted: Request, *, overwrite: bool) -> list[Path]:
-    dates = [scene.datetime for scene in wanted.scenes]
-    names = [place.name.replace(DATE, label.replace(":", "")) for label in date_labels(dates)]
+    names = [place.name.replace(DATE, label.replace(":", "").replace("/", "_")) for label in _labels(wanted)]
     return [files.target(place.with_name(name), SUFFIXES, overwrite=overwrite) for name in names]
 
 
-def date_labels(dates: list[str]) -> list[str]:
-    """The shortest form that tells dates apart: the day, the time, or the time and a number."""
-    days = [date[:10] for date in dates]
-    if len(set(days)) == len(days):
-        return days
-    return [
-        date if dates.count(date) == 1 else f"{date}-{dates[: number + 1].count(date)}"
-        for number, date in enumerate(dates)
-    ]
+def _labels(wanted: Request) -> list[str]:
+    """What the dates of the file are called."""
+    return labels([wanted.dates[group[0]] for group in passes(wanted.dates)])
 
 
 class _Writer:
@@ -122,7 +117,7 @@ class _Writer:
     wanted : Request
         What is exported.
     places : list of Path
-        One, or one for each scene.
+        One, or one for each date.
     stack : ExitStack
         Closes the files: whole after success, not at all after an error.
     """
@@ -133,6 +128,7 @@ class _Writer:
         self._stack = stack
         self._files: list[CogStream] = []
         self._indexed = False
+        self._passes = passes(wanted.dates)
 
     def write(self, raster: Raster) -> None:
         """Store one block."""
@@ -145,9 +141,10 @@ class _Writer:
     def _open(self, raster: Raster) -> None:
         self._indexed = raster.palette is not None and bool((raster.palette[1:, 3] == 255).all())
         palette = raster.palette if self._indexed else None
+        dates = [self._wanted.dates[group[0]] for group in self._passes]
         parts = np.array_split(np.arange(len(self._layers(raster))), len(self._places))
         texts = _texts(self._wanted, indexed=self._indexed)
-        tags = provenance.tags(self._wanted.engine, self._wanted.node, self._wanted.scenes)
+        tags = provenance.tags(self._wanted.engine, self._wanted.node, dates)
         for place, part in zip(self._places, parts, strict=True):
             profile = _profile(self._wanted, raster, tuple(texts[i] for i in part), tags, indexed=self._indexed)
             file = CogStream(place, profile, palette=palette, threads=blocks.threads())
@@ -155,6 +152,8 @@ class _Writer:
 
     def _layers(self, raster: Raster) -> Array:
         values = raster.rgba() if raster.kind is Kind.COLOUR and not self._indexed else raster.array
+        if raster.kind is Kind.SERIES:
+            values = merged(values, self._passes)
         return values.reshape(-1, *raster.grid.shape)
 
 
@@ -164,8 +163,7 @@ def _texts(wanted: Request, *, indexed: bool) -> list[BandText]:
         return [BandText("colour")]
     if schema.kind is not Kind.SERIES:
         return [BandText(band, unit=schema.unit) for band in schema.bands]
-    labels = date_labels([scene.datetime for scene in wanted.scenes])
-    return [BandText(f"{label} {band}", unit=schema.unit) for label in labels for band in schema.bands]
+    return [BandText(f"{label} {band}", unit=schema.unit) for label in _labels(wanted) for band in schema.bands]
 
 
 def _profile(

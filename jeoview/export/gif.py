@@ -153,8 +153,8 @@ class _Look:
 def _days(wanted: Request) -> dict[str, frozenset[tuple[str, str]]]:
     """The scenes near the bounds by day, days in the order of the collection."""
     days: dict[str, set[tuple[str, str]]] = {}
-    for scene in wanted.scenes:
-        days.setdefault(scene.datetime[:10], set()).add((scene.collection, scene.id))
+    for layer in wanted.axis:
+        days.setdefault(layer.date[:10], set()).add((layer.item.collection, layer.item.id))
     if not days:
         raise ParameterError("no scene of the collection lies in the bounds")
     return {day: frozenset(scenes) for day, scenes in days.items()}

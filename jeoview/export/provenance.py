@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from os import PathLike, fspath
 from typing import Any
 
 from jeoview import chain
-from jeoview.catalog import Item
 from jeoview.engine import Engine
 from jeoview.errors import ParameterError
 from jeoview.graph import Node, digest, walk
@@ -32,19 +32,19 @@ def is_simulated(engine: Engine, node: Node) -> bool:
     return any(engine.catalog.collection(name).simulated for name in known)
 
 
-def tags(engine: Engine, node: Node, scenes: tuple[Item, ...] = ()) -> dict[str, str]:
+def tags(engine: Engine, node: Node, dates: Sequence[str] = ()) -> dict[str, str]:
     """Metadata of a file: the chain, the item lists that it names, dates and unit.
 
     Parameters
     ----------
     node : Node
         The chain, slider parameters bound.
-    scenes : tuple of Item
+    dates : sequence of str
         Along the time axis.
     """
     found = {CHAIN: chain.encode(node), ITEMS: json.dumps(item_lists(engine, node), separators=(",", ":"))}
-    if scenes:
-        found[DATES] = json.dumps([scene.datetime for scene in scenes])
+    if dates:
+        found[DATES] = json.dumps(list(dates))
     if unit := describe(node).unit:
         found[UNIT] = unit
     if is_simulated(engine, node):

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jeoview.catalog import Item
 from jeoview.engine import Engine
 from jeoview.errors import LimitError, ParameterError
 from jeoview.graph import Node
@@ -16,6 +15,7 @@ from jeoview.operator import Schema, bind, describe
 from jeoview.projection import WEB_MERCATOR, WGS84, Bounds, canonical_crs, transform_bounds
 from jeoview.raster import Kind
 from jeoview.recipes import as_image
+from jeoview.scenes import Layer
 
 Resolution = float | tuple[float, float]
 
@@ -32,14 +32,14 @@ class Request:
         The chain, slider parameters bound.
     grid : Grid
         The pixels wanted; also the view of full-extent operators.
-    scenes : tuple of Item
-        Along the time axis of a series; else none.
+    axis : tuple of Layer
+        Scenes and dates along the time axis of a series; else none.
     """
 
     engine: Engine
     node: Node
     grid: Grid
-    scenes: tuple[Item, ...]
+    axis: tuple[Layer, ...]
 
     @property
     def schema(self) -> Schema:
@@ -47,9 +47,14 @@ class Request:
         return describe(self.node)
 
     @property
+    def dates(self) -> tuple[str, ...]:
+        """RFC 3339 times along the time axis; two with a slash for a pair."""
+        return tuple(layer.date for layer in self.axis)
+
+    @property
     def layers(self) -> int:
         """Bands, times dates for a series."""
-        return len(self.schema.bands) * (len(self.scenes) if self.schema.kind is Kind.SERIES else 1)
+        return len(self.schema.bands) * (len(self.axis) if self.schema.kind is Kind.SERIES else 1)
 
 
 def request(
@@ -97,7 +102,7 @@ def request(
     area = _extent(schema, crs, resolution if zoom is None else None) if bounds is None else check_bounds(bounds, crs)
     limit = engine.settings.max_export_pixels if max_pixels is None else max_pixels
     grid = region_grid(area, crs=crs, zoom=zoom, resolution=resolution, max_pixels=limit)
-    return Request(engine, node, grid, engine.scenes(node, grid) if schema.kind is Kind.SERIES else ())
+    return Request(engine, node, grid, engine.layers(node, grid) if schema.kind is Kind.SERIES else ())
 
 
 def _extent(schema: Schema, crs: str, resolution: Resolution | None) -> Bounds:

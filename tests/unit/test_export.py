@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from jeoview.engine import Engine
 from jeoview.errors import CancelledByUser, ChainError, JeoviewError, LimitError, ParameterError, SourceError
 from jeoview.export import blocks, open_chain, provenance
+from jeoview.export.dates import labels, passes
 from jeoview.export.progress import Silent
 from jeoview.export.request import request
 from jeoview.graph import parameter
@@ -353,19 +354,30 @@ def test_series_as_one_file_for_each_date(world: World, out: Path) -> None:
             assert file.descriptions[0] == f"{path.stem[4:]} B08"
 
 
-def test_two_scenes_of_one_day_are_told_apart(jeoview_home: Path, out: Path) -> None:
-    times = ("2023-05-01T10:00:00Z", "2023-05-01T10:00:14Z", "2023-05-01T10:00:14Z")
+def test_scenes_of_one_pass_are_one_date(jeoview_home: Path, out: Path) -> None:
+    """Two tiles of a pass, the second on top because it comes first, and a pass of the evening."""
+    times = ("2023-05-01T10:00:14Z", "2023-05-01T10:00:00Z", "2023-05-01T20:00:00Z")
     scenes = [Scene(name, time, numbers(i, 40, 50)) for i, (name, time) in enumerate(zip("abc", times, strict=True))]
     image = World(jeoview_home, scenes).image()["red"]
     found = leave(image, "to_geotiff", out / "{date}.tif", bounds=scenes[0].bounds, **NATIVE)
-    assert [path.name for path in found] == [
-        "2023-05-01T100000Z.tif",
-        "2023-05-01T100014Z-1.tif",
-        "2023-05-01T100014Z-2.tif",
-    ]
-    for path, scene in zip(found, scenes, strict=True):
+    assert [path.name for path in found] == ["2023-05-01T100014Z.tif", "2023-05-01T200000Z.tif"]
+    a, b, c = (scene.array[0] for scene in scenes)
+    for path, stored in zip(found, (np.where(a > 0, a, b), c), strict=True):
         with rasterio.open(path) as file:
-            assert ((file.read(1) > 0) == (scene.array[0] > 0)).all()
+            np.testing.assert_allclose(np.nan_to_num(file.read(1)), stored * 1e-4, rtol=1e-6)
+    assert leave(image, "to_numpy", scenes[0].bounds, **NATIVE).shape[0] == 3
+
+
+def test_passes_and_labels() -> None:
+    day = "2023-05-01T"
+    assert passes([f"{day}10:00:00Z", f"{day}10:09:00Z", f"{day}10:04:30Z", f"{day}11:00:00Z"]) == [[0, 1, 2], [3]]
+    assert passes([f"{day}11:00:00Z", f"{day}10:00:00Z", f"{day}11:00:00Z"]) == [[0, 2], [1]]
+    assert passes([]) == []
+    pair = f"{day}10:00:00Z/2023-05-13T10:00:00Z"
+    assert passes([pair, pair]) == [[0], [1]]
+    assert labels([pair, f"{day}10:00:00Z"]) == ["2023-05-01/2023-05-13", "2023-05-01"]
+    assert labels([f"{day}10:00:00Z", f"{day}11:00:00Z"]) == [f"{day}10:00:00Z", f"{day}11:00:00Z"]
+    assert labels([pair, pair]) == [f"{pair}-1", f"{pair}-2"]
 
 
 def test_date_in_a_name_needs_dates(world: World, out: Path) -> None:
