@@ -168,5 +168,6 @@ def _refuse(name: str) -> Scalar:
 
 def digest_of(version: str, address: TileAddress, values: dict[str, Scalar], view: Corners | None) -> str:
     """The name of a tile's bytes: equal for equal work, different for everything else."""
-    content = (version, address.key, address.z, address.x, address.y, address.format, values, view)
-    return hashlib.sha256(canonical(content).encode()).hexdigest()[:40]
+    place = f"{version} {address.key} {address.z}/{address.x}/{address.y}.{address.format}"
+    content = f"{place} {view or ''} {canonical(values) if values else ''}"
+    return hashlib.sha256(content.encode()).hexdigest()[:40]

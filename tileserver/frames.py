@@ -9,6 +9,8 @@ from typing import Any, BinaryIO
 
 Header = dict[str, Any]
 
+# json.dumps would make one for every message.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _LENGTHS = struct.Struct("!II")
 MAX_HEADER = 16 << 20
 MAX_BODY = 1 << 30
@@ -26,7 +28,7 @@ def pack(header: Header, body: bytes = b"") -> bytes:
     FrameError
         If it is above the limits.
     """
-    text = json.dumps(header, separators=(",", ":")).encode()
+    text = _ENCODER.encode(header).encode()
     _check(len(text), len(body))
     return b"".join((_LENGTHS.pack(len(text), len(body)), text, body))
 

@@ -16,7 +16,8 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.requests = self._counter("requests", "Requests answered", "handler", "status")
-        self.cache = self._counter("tile_memory", "Tiles asked of the memory", "result")
+        asked = self._counter("tile_memory", "Tiles asked of the memory", "result")
+        self.hit, self.miss = asked.labels("hit"), asked.labels("miss")
         self.shared = self._counter("tile_shared", "Tiles asked of the shared store", "result")
         self.rendered = self._counter("tiles_rendered", "Tiles that a worker computed")
         self.dropped = self._counter("tiles_dropped", "Tiles that nobody waited for any more")

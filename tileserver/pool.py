@@ -161,7 +161,7 @@ class Pool:
             self._feed(slot)
         elif len(slot.queue) > 1:
             self._feed_idle()
-        else:
+        elif any(other.idle for other in self.slots):
             asyncio.get_running_loop().call_later(_STEAL_SECONDS, self._feed_idle)
         return job
 

@@ -103,7 +103,7 @@ class Tiles:
     def recall(self, request: TileRequest) -> Tile | None:
         """The tile, if it is in memory."""
         tile = self.memory.get(request.digest)
-        self._metrics.cache.labels("hit" if tile else "miss").inc()
+        (self._metrics.hit if tile else self._metrics.miss).inc()
         return tile
 
     def join(self, request: TileRequest, owner: str) -> Waiter:
