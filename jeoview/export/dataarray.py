@@ -12,7 +12,6 @@ from jeoview.export.provenance import is_simulated
 from jeoview.export.request import Request, Resolution, request
 from jeoview.projection import WGS84, is_geographic, parse_crs
 from jeoview.raster import Kind
-from jeoview.recipes import as_image
 
 if TYPE_CHECKING:
     import xarray
@@ -59,7 +58,8 @@ def to_xarray(
     if raster.kind is Kind.SERIES:
         coords = {"time": _times(raster.dates), **coords}
     values = raster.rgba() if raster.kind is Kind.COLOUR else raster.array
-    array = xarray.DataArray(values, coords, tuple(coords), as_image(self).node.operator, _attributes(wanted))
+    bands = wanted.schema.bands
+    array = xarray.DataArray(values, coords, tuple(coords), bands[0] if len(bands) == 1 else None, _attributes(wanted))
     array.coords["spatial_ref"] = xarray.Variable((), 0, _spatial_reference(wanted))
     array.encoding["grid_mapping"] = "spatial_ref"
     for axis, name in (("x", "longitude"), ("y", "latitude")):

@@ -15,7 +15,7 @@ from jeoview.image import Image
 from jeoview.io.metadata import read_tags
 from jeoview.operator import Mode, describe, find, options_of
 
-CHAIN, ITEMS, DATES, UNIT, SIMULATED = "JEOVIEW_CHAIN", "JEOVIEW_ITEMS", "JEOVIEW_DATES", "UNIT", "SIMULATED"
+CHAIN, ITEMS, DATES, UNIT, SIMULATED = "JEOVIEW_CHAIN", "JEOVIEW_ITEMS", "JEOVIEW_DATES", "UNIT", "JEOVIEW_SIMULATED"
 
 
 def item_lists(engine: Engine, node: Node) -> dict[str, str]:
@@ -48,7 +48,8 @@ def tags(engine: Engine, node: Node, dates: Sequence[str] = ()) -> dict[str, str
     if unit := describe(node).unit:
         found[UNIT] = unit
     if is_simulated(engine, node):
-        found[SIMULATED] = "YES: made by a program, not measured by a satellite"
+        # The words of the demo's own files.
+        found |= {SIMULATED: "yes", "TIFFTAG_IMAGEDESCRIPTION": "Simulated: made by a program, not an observation"}
     return found
 
 
