@@ -29,7 +29,7 @@ def _store(url: str) -> Store:
     return open_store(url)
 
 
-def freeze(info: CollectionInfo, items: Sequence[Item], resampling: str = "nearest") -> Image:
+def freeze(info: CollectionInfo, items: Sequence[Item], resampling: str = "nearest", stack: str = "time") -> Image:
     """An image on a frozen list of scenes, whose document is put into the store.
 
     Parameters
@@ -40,6 +40,8 @@ def freeze(info: CollectionInfo, items: Sequence[Item], resampling: str = "neare
         At least one.
     resampling : {"nearest", "bilinear"}
         How the files are brought onto the map.
+    stack : {"time", "pairs"}
+        Whether a layer is a scene or an interferogram.
     """
     entries = [
         {"id": item.id, "datetime": item.datetime, "assets": {band.name: band.etag for band in item.bands.values()}}
@@ -62,6 +64,7 @@ def freeze(info: CollectionInfo, items: Sequence[Item], resampling: str = "neare
             "quality": {band.name: band.quality for band in bands if band.quality},
             "bbox": _union(items),
             "resampling": resampling,
+            "stack": stack,
             "unit": units.pop() if len(units) == 1 else "",
         },
     )

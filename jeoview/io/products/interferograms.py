@@ -1,0 +1,145 @@
+"""Pairs of unwrapped interferograms as items: one item a pair, phase in our sign.
+
+Inside jeoview phase is in radians and positive for motion away from the satellite between the earlier and
+the later date; a product of the other sign is read with scale -1, and its own convention is kept in the
+item's properties.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from jeoview.catalog.items import Band, Item
+from jeoview.catalog.times import format_time
+from jeoview.errors import ParameterError, SourceError
+from jeoview.io.products.common import BandFile, make_item
+
+SENTINEL_1 = 0.0554658
+Sign = Literal["away", "towards"]
+_PAIR = re.compile(r"(?<!\d)(\d{8})(?:T\d{6})?[-_](\d{8})(?:T\d{6})?(?!\d)")
+Pair = tuple[dt.date, dt.date]
+
+
+@dataclass(frozen=True, slots=True)
+class PairOptions:
+    """What the files do not say of themselves.
+
+    Parameters
+    ----------
+    wavelength : float
+        Metres; Sentinel-1 has 0.0554658.
+    sign : {"away", "towards"}
+        Motion that the product's positive phase means, from the earlier to the later date.
+    phase_nodata, coherence_nodata : float, optional
+        Stored value that means "no data"; 0 in LiCSAR, PyRate and GAMMA phase.
+    coherence_scale : float
+        1 where coherence is 0 to 1, 1 / 255 where it is stored as a byte.
+    baselines : mapping of (date, date) to float
+        Perpendicular baseline in metres.
+    properties : mapping
+        More of every item, for instance ``jeoview:track``.
+    """
+
+    wavelength: float = SENTINEL_1
+    sign: Sign = "away"
+    phase_nodata: float | None = 0.0
+    coherence_nodata: float | None = None
+    coherence_scale: float = 1.0
+    baselines: Mapping[Pair, float] = field(default_factory=dict)
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.sign not in ("away", "towards"):
+            raise ParameterError(
+                f"sign is {self.sign!r}; expected 'away' or 'towards': the motion that positive phase means"
+            )
+        if not 0.001 < self.wavelength < 2:
+            raise ParameterError(
+                f"wavelength is {self.wavelength!r}; expected metres, for instance {SENTINEL_1} (Sentinel-1)"
+            )
+
+
+def pair_of(path: Path) -> Pair | None:
+    """The two dates in a file's name, or its folder's, earlier first."""
+    for name in (path.name, path.parent.name):
+        for found in _PAIR.finditer(name):
+            try:
+                one, other = (
+                    dt.datetime.strptime(text, "%Y%m%d").replace(tzinfo=dt.UTC).date() for text in found.groups()
+                )
+            except ValueError:
+                continue
+            if one != other:
+                return min(one, other), max(one, other)
+    return None
+
+
+def pair_items(
+    collection: str, unwrapped: Iterable[Path], coherence: Iterable[Path], options: PairOptions
+) -> list[Item]:
+    """Return one item for each pair, in the order of its dates.
+
+    Parameters
+    ----------
+    collection : str
+        Its name.
+    unwrapped, coherence : iterable of Path
+        Files with both dates in their name or their folder's; coherence may lack some.
+    options : PairOptions
+        Wavelength, sign, nodata.
+
+    Raises
+    ------
+    SourceError
+        If a name holds no two dates, a pair stands twice, or a file is broken.
+    """
+    phases, coherences = _by_pair(unwrapped, "unwrapped"), _by_pair(coherence, "coherence")
+    lonely = sorted(set(coherences) - set(phases))
+    if not phases or lonely:
+        raise SourceError(
+            f"{len(phases)} unwrapped files; no unwrapped phase for {[name_of(pair) for pair in lonely[:5]]}"
+        )
+    return [_item(collection, pair, phases[pair], coherences.get(pair), options) for pair in sorted(phases)]
+
+
+def _by_pair(paths: Iterable[Path], what: str) -> dict[Pair, Path]:
+    found: dict[Pair, Path] = {}
+    for path in paths:
+        pair = pair_of(path)
+        if pair is None:
+            raise SourceError(
+                f"{what} file {path.name}: no two dates such as 20180106_20180130 in its name or its folder's"
+            )
+        if pair in found:
+            raise SourceError(f"{what}: the pair {name_of(pair)} stands twice, in {found[pair].name} and {path.name}")
+        found[pair] = path
+    return found
+
+
+def name_of(pair: Pair) -> str:
+    """A pair as ``20180106_20180130``."""
+    return f"{pair[0]:%Y%m%d}_{pair[1]:%Y%m%d}"
+
+
+def _item(collection: str, pair: Pair, phase: Path, coherence: Path | None, options: PairOptions) -> Item:
+    scale = 1.0 if options.sign == "away" else -1.0
+    bands = [BandFile(Band("unwrapped", "", nodata=options.phase_nodata, unit="rad", scale=scale), phase)]
+    if coherence is not None:
+        correlation = Band("coherence", "", nodata=options.coherence_nodata, scale=options.coherence_scale)
+        bands.append(BandFile(correlation, coherence))
+    start, end = (dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC) for day in pair)
+    known: dict[str, Any] = {
+        "start_datetime": format_time(start),
+        "end_datetime": format_time(end),
+        "jeoview:wavelength": options.wavelength,
+        "jeoview:sign": f"positive phase means motion {options.sign}",
+        **options.properties,
+    }
+    if pair in options.baselines:
+        known["jeoview:bperp"] = options.baselines[pair]
+    return make_item(collection, name_of(pair), end, bands, known)
