@@ -30,7 +30,8 @@ def to_stac(item: Item) -> Json:
         "geometry": item.geometry,
         "bbox": list(item.bbox),
         "properties": {**item.properties, "datetime": item.datetime},
-        "links": [],
+        # STAC asks for this link where a collection is named.
+        "links": [{"rel": "collection", "href": "./collection.json", "type": "application/json"}],
         "assets": _assets(item.bands),
     }
 
