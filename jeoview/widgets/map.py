@@ -65,7 +65,9 @@ class Map:
         return self._scene.frame.widget
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        return self.widget._repr_mimebundle_(**options)
+        bundle = self.widget._repr_mimebundle_(**options)
+        # What is left where no widget can be shown: a printed page, a pull request.
+        return bundle | {"text/plain": repr(self)}
 
     def __repr__(self) -> str:
         return f"<jeoview.Map {[layer.name for layer in self.layers]} zoom {self.zoom}>"

@@ -33,4 +33,5 @@ def _title(engine: Engine, name: str) -> str:
         found = engine.catalog.collection(name)
     except CollectionError:
         return name
-    return (found.title or name) + (" (simulated)" if found.simulated else "")
+    title = found.title or name
+    return f"{title} (simulated)" if found.simulated and "simulated" not in title.lower() else title

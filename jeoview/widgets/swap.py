@@ -3,7 +3,8 @@
 A slider is dragged faster than tiles come. One layer is shown, at most one waits unseen for its
 tiles, and what nobody wants any more is dropped at once, so that the browser cancels its requests
 and the server its work. A waiting layer gets a moment to arrive before a newer position of the same
-drag takes its place: else nothing would be seen until the drag ends.
+drag takes its place: else nothing would be seen until the drag ends. How long a moment is follows
+from how long the layers before it took.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Protocol
 
 from jeoview.widgets.tiles import Picture, Tiles
 
-PATIENCE = 0.4  # seconds
+LEAST_PATIENCE, MOST_PATIENCE = 0.4, 2.0  # seconds
 
 
 class Later(Protocol):
@@ -61,6 +62,7 @@ class Swap:
         self.waiting: Tiles | None = None
         self._wanted: Picture | None = None
         self._since = 0.0
+        self._patience = LEAST_PATIENCE
         self._call_off: Callable[[], None] | None = None
 
     @property
@@ -105,6 +107,7 @@ class Swap:
         """A layer's tiles are all there."""
         if layer is not self.waiting:
             return
+        self._learn(2 * (time.monotonic() - self._since))
         old, self.shown, self.waiting = self.shown, layer, None
         self._arrange()
         if old is not None:
@@ -141,7 +144,7 @@ class Swap:
     def _wish(self, picture: Picture) -> None:
         self._wanted = picture
         if self._call_off is None:
-            self._call_off = self._later(PATIENCE - (time.monotonic() - self._since), self.impatient)
+            self._call_off = self._later(self._patience - (time.monotonic() - self._since), self.impatient)
 
     def _forget_wish(self) -> None:
         self._wanted = None
@@ -153,5 +156,10 @@ class Swap:
         """Give up the waiting layer for the latest wish."""
         wanted = self._wanted
         if wanted is not None:
+            # Tiles that never come in time would never be seen: the next ones get more.
+            self._learn(2 * self._patience)
             self._drop_waiting()
             self._wait_for(wanted)
+
+    def _learn(self, patience: float) -> None:
+        self._patience = min(max(patience, LEAST_PATIENCE), MOST_PATIENCE)

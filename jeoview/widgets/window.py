@@ -14,7 +14,7 @@ from jeoview.widgets.basemaps import basemap_layers
 from jeoview.widgets.view import ASSUMED_WIDTH, TileBlock, View, fit, on_globe, tile_block
 
 WORLD = View(10.0, 25.0, 2)
-SIDES = ("west", "south", "east", "north")
+MARGIN = 4  # pixels
 
 
 class Window:
@@ -88,15 +88,17 @@ class Window:
 
     @property
     def block(self) -> TileBlock:
-        """The tiles in view."""
-        return tile_block(self.bounds, self.zoom)
+        """The tiles in view; a browser places the map to a pixel or so, and shows half a tile as gladly as a whole one."""
+        lat, lon = self.center
+        width, height = self.size
+        return tile_block(View(lon, lat, self.zoom, width + 2 * MARGIN, height + 2 * MARGIN).bounds, self.zoom)
 
     def go(self, center: Sequence[float] | None = None, zoom: int | None = None) -> None:
         """Look somewhere else."""
         lat, lon = self.center if center is None else check_center(center)
         wanted = self.zoom if zoom is None else check_zoom(zoom)
-        # One message for both: the browser must not pan at the old zoom first.
-        with self.widget.hold_sync():
+        # One message for both: the browser must not pan at the old zoom first, nor a layer be asked for there.
+        with self.widget.hold_sync(), self.widget.hold_trait_notifications():
             self.widget.center, self.widget.zoom = [lat, lon], wanted
 
     def fit(self, bounds: Bounds) -> None:

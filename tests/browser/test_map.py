@@ -30,11 +30,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 START = """
 from pathlib import Path
 import jeoview as jv
-import jeoview.recipes
-from jeoview.widgets import Map
 stack = jv.Image.from_chain(Path("stack.json").read_text())
 ndvi = stack.median().ndvi()
-m = Map(height=480)
+m = jv.Map(height=480)
 """
 
 
@@ -50,7 +48,7 @@ def notebook(page: Page, lab: Lab, name: str, *cells: str) -> Iterator[Notebook]
 
 
 def ndvi(scenes: Scenes) -> Any:
-    return scenes.stack.median().ndvi()  # type: ignore[attr-defined]
+    return scenes.stack.median().ndvi()
 
 
 def assert_right(tiles: list[TileImage], scenes: Scenes, node: Node, **values: Any) -> None:
@@ -194,8 +192,8 @@ m
         opened.record()
         opened.page.mouse.move(x, y)
         opened.page.mouse.down()
-        for step in range(1, 41):
-            opened.page.mouse.move(x + step * 1.5, y)
+        for step in range(1, 81):
+            opened.page.mouse.move(x + step * 0.75, y)
             opened.page.wait_for_timeout(25)
         most = opened.page.locator(".jv-tiles").count()
         opened.screenshot("map-slider-dragging")
@@ -224,7 +222,7 @@ m
 """
     key = ndvi(scenes).colormap("RdYlGn", vmin=-0.2, vmax=0.9).key
     with notebook(new_page(), lab, "hidden", cell) as opened:
-        assert_right(opened.tiles(), scenes, look_of(scenes.stack.median().node).node)  # type: ignore[attr-defined]
+        assert_right(opened.tiles(), scenes, look_of(scenes.stack.median().node).node)
         assert not [url for url in opened.tile_requests() if key in url]
         row = opened.page.locator(".jv-row", has_text="NDVI")
         row.locator("input[type=checkbox]").click()
@@ -272,7 +270,7 @@ def test_a_removed_file_is_said_on_the_map_and_under_it(
         opened.page.locator(".jv-row", has_text="NDVI").locator("button[title='Load its tiles again']").click()
         opened.page.wait_for_function("() => !document.querySelector('.jv-message')", timeout=20_000)
         opened.wait_for_tiles()
-        node = scenes.stack.max().ndvi().colormap("RdYlGn", vmin=-0.2, vmax=0.9).node  # type: ignore[attr-defined]
+        node = scenes.stack.max().ndvi().colormap("RdYlGn", vmin=-0.2, vmax=0.9).node
         assert len(opened.tiles()) == good
         assert_right(opened.tiles(), scenes, node)
 

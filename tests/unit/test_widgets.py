@@ -28,7 +28,7 @@ from jeoview.widgets.legend import legend_html, legends_html, round_ticks, tick_
 from jeoview.widgets.look import look_of
 from jeoview.widgets.messages import Messages
 from jeoview.widgets.sliders import control_of
-from jeoview.widgets.swap import PATIENCE, Swap, timer
+from jeoview.widgets.swap import LEAST_PATIENCE, MOST_PATIENCE, Swap, timer
 from jeoview.widgets.tiles import Picture, Tiles
 from jeoview.widgets.view import View, block_bounds, fit, on_globe, tile_block
 
@@ -341,7 +341,7 @@ def test_a_drag_lets_one_layer_arrive_and_then_goes_to_the_latest() -> None:
         theatre.want(name, dragging=True)
     assert (theatre.shown, theatre.waiting) == ("a", "b")
     assert len(theatre.waits) == 1
-    assert 0 < theatre.waits[0][0] <= PATIENCE
+    assert 0 < theatre.waits[0][0] <= LEAST_PATIENCE
     assert theatre.swap.waiting is not None
     theatre.swap.loaded(theatre.swap.waiting)
     assert (theatre.shown, theatre.waiting) == ("b", "d")
@@ -356,6 +356,21 @@ def test_a_slow_layer_is_given_up_for_the_latest() -> None:
     theatre.waits[0][1]()
     assert (theatre.shown, theatre.waiting) == ("a", "d")
     assert [tiles.picture.key for tiles in theatre.on_map] == ["a", "d"]
+
+
+def test_slow_tiles_get_more_time_so_that_a_drag_is_followed() -> None:
+    theatre = Theatre()
+    theatre.want("a")
+    given = []
+    for number in range(6):
+        theatre.want(f"b{number}", dragging=True)
+        theatre.want(f"c{number}", dragging=True)
+        seconds, function = theatre.waits.pop()
+        given.append(seconds)
+        theatre.swap._call_off = None
+        function()
+    assert given[0] < given[1] < given[2]
+    assert given[-1] == pytest.approx(MOST_PATIENCE, abs=0.1)
 
 
 def test_going_back_drops_what_waits() -> None:
@@ -850,10 +865,9 @@ def test_two_threads_leave_the_map_in_order(m: Map, browser: Browser, monkeypatc
 
 
 def test_a_notebook_shows_the_widget(m: Map) -> None:
-    bundle = m._repr_mimebundle_()
-    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    data = m._repr_mimebundle_()
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == m.widget.model_id
-    assert "jeoview.Map" in repr(m)
+    assert data["text/plain"] == repr(m) == f"<jeoview.Map [] zoom {m.zoom}>"
 
 
 def test_the_rows_of_the_list_act_on_the_layers(m: Map, browser: Browser) -> None:
