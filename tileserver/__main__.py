@@ -8,14 +8,14 @@ import os
 import sys
 from functools import partial
 
-from jeoview.errors import ParameterError
+from jeoview.errors import ParameterError, ServerError
 from jeoview.settings import settings
 from tileserver.process import WorkerProcess
 from tileserver.settings import parse
 
 
 def main(arguments: list[str]) -> int:
-    """Serve until a signal, or until the last owner is gone; exit code 2 for arguments that make no sense."""
+    """Serve until a signal, or until the last owner is gone; exit code 1 for a port that is taken, 2 for arguments that make no sense."""
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s server {os.getpid()} %(levelname)s %(message)s")
     try:
         ours, jeoview = parse(arguments), settings()
@@ -31,7 +31,11 @@ def main(arguments: list[str]) -> int:
     first = spawn()
     from tileserver.app import run
 
-    asyncio.run(run(ours, jeoview, first, spawn))
+    try:
+        asyncio.run(run(ours, jeoview, first, spawn))
+    except ServerError as error:
+        logging.error("%s", error)
+        return 1
     return 0
 
 

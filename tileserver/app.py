@@ -6,12 +6,14 @@ import asyncio
 import logging
 import re
 import signal
+import socket
 from collections.abc import Callable
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
+from jeoview.errors import ServerError
 from jeoview.session.address import Address, code_version, forget_address, write_address
 from jeoview.settings import Settings
 from jeoview.store import open_store
@@ -79,6 +81,11 @@ async def run(
         Already started.
     spawn : callable
         Starts another one.
+
+    Raises
+    ------
+    ServerError
+        If the port is taken.
     """
     pool = Pool(first, settings.workers, spawn, settings.deadline, settings.max_queue)
     services = assemble(settings, jeoview, pool)
@@ -88,7 +95,7 @@ async def run(
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     try:
         await pool.start()
-        sockets = bind_sockets(settings.port, settings.address, reuse_port=False)
+        sockets = listen(settings)
         server.add_sockets(sockets)
         announce(settings, sockets[0].getsockname()[1])
         await until_unused(services.owners, ended)
@@ -114,6 +121,20 @@ def assemble(settings: ServerSettings, jeoview: Settings, pool: Pool) -> Service
         metrics=metrics,
         owners=Owners(settings.owners, settings.linger),
     )
+
+
+def listen(settings: ServerSettings) -> list[socket.socket]:
+    """Sockets on the address and port.
+
+    Raises
+    ------
+    ServerError
+        If another process has the port, or the address is none of this machine.
+    """
+    try:
+        return bind_sockets(settings.port, settings.address)
+    except OSError as error:
+        raise ServerError(f"cannot listen on {settings.address}, port {settings.port}: {error.strerror}") from error
 
 
 def announce(settings: ServerSettings, port: int) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from xml.sax.saxutils import escape
 
-from jeoview.grid import EARTH_HALF, MAX_ZOOM, TILE_SIZE
+from tileserver.address import MAX_ZOOM
 from tileserver.chains import ChainInfo
 
+# As in `jeoview.grid`, which brings numpy and PROJ: the server starts without them.
+EARTH_HALF = math.pi * 6_378_137.0
+TILE_SIZE = 256
 _WORLD = (-180.0, -85.0511, 180.0, 85.0511)
 # A pixel of OGC's standard screen has 0.28 mm.
 _SCREEN_PIXEL = 0.00028

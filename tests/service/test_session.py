@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -162,6 +163,15 @@ def test_a_killed_server_is_started_again_where_it_was(home: Scene) -> None:
     assert second.pid != first.pid
     # The layers of open maps still ask there.
     assert (second.port, second.token) == (first.port, first.token)
+
+
+def test_a_port_that_was_taken_meanwhile_is_given_up(home: Scene) -> None:
+    first = Session.current()
+    first.close()
+    with socket.create_server(("127.0.0.1", first.port)):
+        second = Session.current()
+        assert second.port != first.port
+        assert second.alive()
 
 
 def test_a_closed_session_ends_its_server(home: Scene) -> None:
