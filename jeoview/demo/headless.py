@@ -34,6 +34,10 @@ OUTPUT = Path("demo-output")
 # How many tiles a browser asks for at the same time.
 AT_ONCE = 6
 CELL_SECONDS = 300
+LAST_CELL = """from jeoview.demo.headless import keep
+from jeoview.session import Session
+keep(globals(), {output!r}, {layer!r})
+Session.current().close()"""
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -88,11 +92,10 @@ def run(notebook: Path, output: Path, layer: str = "NDVI") -> None:
     # Typed as Any: nbformat carries types for a part of its functions only.
     nbformat: Any = import_module("nbformat")
     document = nbformat.read(notebook, as_version=4)
-    last = f"from jeoview.demo.headless import keep\nkeep(globals(), {str(output.absolute())!r}, {layer!r})"
-    document.cells.append(nbformat.v4.new_code_cell(last))
-    client = NotebookClient(
-        document, timeout=CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(notebook.parent)}}
-    )
+    document.cells.append(nbformat.v4.new_code_cell(LAST_CELL.format(output=str(output.absolute()), layer=layer)))
+    # Beside the output, so that what the notebook itself writes to demo-output is found there too.
+    place = {"metadata": {"path": str(output.absolute().parent)}}
+    client = NotebookClient(document, timeout=CELL_SECONDS, kernel_name="python3", resources=place)
     try:
         client.execute()
     except CellExecutionError as error:
