@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jeoview.export import open_chain as open_chain
     from jeoview.graph import parameter as parameter
     from jeoview.image import Image as Image
-    from jeoview.operator import metres as metres
+    from jeoview.quantities import metres as metres
     from jeoview.recipes import rgb_of as rgb
     from jeoview.recipes import where as where
     from jeoview.widgets import Map as Map
@@ -44,7 +44,7 @@ _HOMES = {
     "ImageCollection": "jeoview.collection:ImageCollection",
     "JeoviewError": "jeoview.errors:JeoviewError",
     "Map": "jeoview.widgets:Map",
-    "metres": "jeoview.operator:metres",
+    "metres": "jeoview.quantities:metres",
     "open": "jeoview.collection:open_file",
     "open_chain": "jeoview.export:open_chain",
     "parameter": "jeoview.graph:parameter",

@@ -14,7 +14,8 @@ from typing import Any
 import jeoview.operators  # noqa: F401 - registers every operator that a text may name
 from jeoview.errors import ChainError, ParameterError, choices
 from jeoview.graph import Argument, Node, Parameter, canonical, digest, parameter, parameters, thaw, walk
-from jeoview.operator import REGISTRY, Operator, find, remake
+from jeoview.make import remake
+from jeoview.operator import REGISTRY, Operator, find
 
 FORMAT = 1
 MAX_BYTES = 4 << 20

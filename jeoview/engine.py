@@ -16,13 +16,15 @@ import numpy as np
 
 from jeoview import chain, planner
 from jeoview.catalog import Catalog
+from jeoview.describe import describe
 from jeoview.errors import KeyUnknownError, LimitError, ParameterError
 from jeoview.executor import Read, Value, finish, recall
 from jeoview.graph import Node
 from jeoview.grid import Grid, web_mercator
 from jeoview.io.reader import Reader
+from jeoview.make import bind
 from jeoview.memory import ResultMemory
-from jeoview.operator import Names, bind, describe
+from jeoview.operator import Names
 from jeoview.planner import Cost, Limits, Plan, style_base
 from jeoview.projection import WEB_MERCATOR, WGS84, transform
 from jeoview.raster import Kind, Raster, Table

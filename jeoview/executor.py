@@ -10,10 +10,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from jeoview import warp
+from jeoview.describe import is_lifted, options_of
 from jeoview.errors import ParameterError
 from jeoview.graph import Node
 from jeoview.grid import Grid
-from jeoview.operator import Mode, Names, Operator, is_lifted, options_of
+from jeoview.operator import Mode, Names, Operator
 from jeoview.planner import Place, Plan, Step
 from jeoview.raster import Kind, Raster, Table
 

@@ -12,9 +12,11 @@ from html import escape
 from typing import Any
 
 from jeoview import chain
+from jeoview.describe import describe
 from jeoview.errors import ParameterError
 from jeoview.graph import Node, Parameter, parameters
-from jeoview.operator import REGISTRY, Mode, Operator, Schema, describe, find, make
+from jeoview.make import make
+from jeoview.operator import REGISTRY, Mode, Operator, Schema, find
 from jeoview.projection import Bounds
 from jeoview.raster import Kind
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from jeoview.export.request import Resolution
 from jeoview.graph import Node
 from jeoview.graph import Parameter
-from jeoview.operator import Metres
+from jeoview.quantities import Metres
 from jeoview.operator import Operator
 from jeoview.operator import Schema
 from jeoview.projection import Bounds

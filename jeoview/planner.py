@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from jeoview.describe import describe, input_nodes, input_schemas, is_lifted, options_of
 from jeoview.errors import LimitError, ParameterError
 from jeoview.graph import Node, walk
 from jeoview.grid import Grid, region_grid
-from jeoview.operator import Mode, Names, Operator, describe, find, input_nodes, input_schemas, is_lifted, options_of
+from jeoview.operator import Mode, Names, Operator, find
 from jeoview.raster import Kind
 
 

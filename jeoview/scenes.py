@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jeoview.catalog import Catalog, Item
+from jeoview.describe import options_of
 from jeoview.errors import ChainError, KeyUnknownError, SourceError
 from jeoview.graph import Node, digest
 from jeoview.grid import Grid
 from jeoview.io.reader import Reader
-from jeoview.operator import Names, options_of
+from jeoview.operator import Names
 from jeoview.raster import Array, Kind, Raster
 from jeoview.store import Store
 

@@ -25,7 +25,8 @@ from pydantic import BaseModel
 
 from jeoview.export import EXITS
 from jeoview.image import methods
-from jeoview.operator import Metres, Operator
+from jeoview.operator import Operator
+from jeoview.quantities import Metres
 from jeoview.recipes import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]

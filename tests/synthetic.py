@@ -13,7 +13,8 @@ from jeoview.executor import Memory, Value, execute
 from jeoview.graph import Node
 from jeoview.grid import Grid, web_mercator
 from jeoview.image import Image
-from jeoview.operator import Names, bind, make
+from jeoview.make import bind, make
+from jeoview.operator import Names
 from jeoview.planner import Limits, plan
 from jeoview.projection import WEB_MERCATOR, WGS84, transform
 from jeoview.raster import Kind, Raster
@@ -72,6 +73,13 @@ def pixels(grid: Grid, band: str, date: int, seed: int) -> NDArray[np.float32]:
     return values
 
 
+def made_wild(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Every 20th value or so becomes a million million, of either sign."""
+    tail = (values.view(np.uint32) >> np.uint32(2)) % np.uint32(40)
+    large = np.where(tail == 0, np.float32(2.0**40), np.float32(-(2.0**40)))
+    return np.where((tail < 2) & ~np.isnan(values), large, values)
+
+
 def touches(grid: Grid, date: int, seed: int) -> bool:
     """Whether a date's swath, columns of 200 pixels with gaps between them, meets a grid."""
     first, last = grid.col // 200, (grid.col + grid.width - 1) // 200
@@ -83,9 +91,16 @@ def _in_swath(block: int, date: int, seed: int) -> bool:
 
 
 class SyntheticReader:
-    """What an engine's reader does, from a formula; it notes what it was asked for."""
+    """What an engine's reader does, from a formula; it notes what it was asked for.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    wild : bool
+        Some values are so large that sums in another order come out otherwise, and cancel.
+    """
+
+    def __init__(self, wild: bool = False) -> None:
+        self.wild = wild
         self.asked: list[tuple[str, Grid, Names]] = []
 
     def __call__(self, node: Node, grid: Grid, bands: Names) -> Raster:
@@ -97,7 +112,8 @@ class SyntheticReader:
         swath = np.array([[_in_swath(block, date, seed) for block in blocks] for date in dates], dtype=bool)
         for index, date in enumerate(dates):
             for position, band in enumerate(bands):
-                array[index, position] = pixels(grid, band, date, seed)
+                values = pixels(grid, band, date, seed)
+                array[index, position] = made_wild(values) if self.wild else values
             array[index][:, :, ~swath[index]] = np.nan
         return Raster(array, grid, Kind.SERIES, bands, tuple(DATES[date] for date in dates))
 

@@ -17,7 +17,7 @@ from jeoview.grid import Grid, Lattice, tile_grid
 from jeoview.io.encode import encode
 from jeoview.io.etag import file_etag
 from jeoview.io.write import CogProfile, band_texts, write_cog
-from jeoview.operator import make
+from jeoview.make import make
 from jeoview.settings import settings
 from jeoview.store.memory import MemoryStore
 

@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from jeoview import chain
+from jeoview.describe import describe, options_of
 from jeoview.engine import Engine
 from jeoview.errors import SourceError
 from jeoview.graph import Node, parameters, walk
 from jeoview.grid import Grid, tile_grid, tiles_grid
 from jeoview.io import encode, legend
-from jeoview.operator import Mode, bind, describe, find, options_of
+from jeoview.make import bind
+from jeoview.operator import Mode, find
 from jeoview.operators.colour import legend as legend_of
 from jeoview.planner import needs_view, style_base
 from tileserver.frames import Header

@@ -62,7 +62,10 @@ class Expression:
 
     def between(self, low: object, high: object) -> Expression:
         """Whether the value lies from ``low`` to ``high``, both included."""
-        return Expression({"op": "between", "args": [self._value, self._literal(low), self._literal(high)]})
+        ends = self._literal(low), self._literal(high)
+        if any(isinstance(end, str) or (isinstance(end, dict) and "timestamp" in end) for end in ends):
+            return (self >= low) & (self <= high)  # CQL2 has `between` for numbers only
+        return Expression({"op": "between", "args": [self._value, *ends]})
 
     def isin(self, values: Iterable[object]) -> Expression:
         """Whether the value is one of ``values``.
@@ -296,11 +299,16 @@ def check_filter(condition: object, known: Mapping[str, frozenset[str]]) -> Json
     translate(document)
     for node in _nodes(document):
         _check_node(node, known)
+    if not isinstance(condition, Expression):  # what `prop` makes is valid (tested), and the schema is slow
+        _validate(document)
+    return document
+
+
+def _validate(document: Json) -> None:
     try:
         cql2.Expr(document).validate()
     except (cql2.ValidationError, ValueError) as error:
         raise ParameterError(f"the filter is not valid CQL2: {error}") from error
-    return document
 
 
 def _document(condition: object) -> Json:

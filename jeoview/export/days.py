@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from jeoview.describe import options_of
 from jeoview.engine import Engine
 from jeoview.graph import Node, canonical, digest, thaw, walk
 from jeoview.image import Image, apply
-from jeoview.operator import Mode, find, options_of
+from jeoview.operator import Mode, find
 
 Scene = tuple[str, str]
 

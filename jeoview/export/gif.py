@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jeoview.describe import describe
 from jeoview.errors import ParameterError
 from jeoview.export import files
 from jeoview.export.array import gather
@@ -17,7 +18,6 @@ from jeoview.export.progress import Bar, job
 from jeoview.export.provenance import is_simulated
 from jeoview.export.request import Request, across, request
 from jeoview.image import Image
-from jeoview.operator import describe
 from jeoview.operators.colour import legend as described
 from jeoview.projection import WEB_MERCATOR
 from jeoview.raster import Kind, Raster

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from jeoview.describe import describe
 from jeoview.errors import ParameterError
 from jeoview.export import files
 from jeoview.export.array import gather
@@ -17,7 +18,7 @@ from jeoview.export.provenance import is_simulated
 from jeoview.export.request import Resolution, across, request
 from jeoview.io import legend as drawing
 from jeoview.io.encode import encode_png
-from jeoview.operator import bind, describe
+from jeoview.make import bind
 from jeoview.operators.colour import legend as described
 from jeoview.projection import WEB_MERCATOR, WGS84
 from jeoview.raster import Array, Kind

@@ -8,12 +8,13 @@ from os import PathLike, fspath
 from typing import Any
 
 from jeoview import chain
+from jeoview.describe import describe, options_of
 from jeoview.engine import Engine
 from jeoview.errors import ParameterError
 from jeoview.graph import Node, digest, walk
 from jeoview.image import Image
 from jeoview.io.metadata import read_tags
-from jeoview.operator import Mode, describe, find, options_of
+from jeoview.operator import Mode, find
 
 CHAIN, ITEMS, DATES, UNIT, SIMULATED = "JEOVIEW_CHAIN", "JEOVIEW_ITEMS", "JEOVIEW_DATES", "UNIT", "JEOVIEW_SIMULATED"
 

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from jeoview.describe import describe
 from jeoview.engine import Engine
 from jeoview.errors import LimitError, ParameterError
 from jeoview.graph import Node
 from jeoview.grid import Grid, check_bounds, region_grid
-from jeoview.operator import Schema, bind, describe
+from jeoview.make import bind
+from jeoview.operator import Schema
 from jeoview.projection import WEB_MERCATOR, WGS84, Bounds, canonical_crs, transform_bounds
 from jeoview.raster import Kind
 from jeoview.recipes import as_image

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from jeoview.errors import ParameterError
-from jeoview.operator import BandName, BandsInput, Mode, Names, Options, Schema, operator
+from jeoview.operator import BandsInput, Mode, Names, Options, Schema, operator
+from jeoview.quantities import BandName
 
 
 def _selected(options: Options, inputs: tuple[Schema, ...]) -> Names:

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from jeoview.operator import BandsInput, Length, Mode, constant_unit, operator
+from jeoview.operator import BandsInput, Mode, constant_unit, operator
 from jeoview.operators.algebra import first_named, joint_bands
 from jeoview.operators.focal import box_mean, widest
+from jeoview.quantities import Length
 
 
 @operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands)

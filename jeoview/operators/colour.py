@@ -12,23 +12,11 @@ from matplotlib.colors import LinearSegmentedColormap, is_color_like, to_rgba
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from jeoview.describe import describe, input_nodes, input_schemas, options_of
 from jeoview.errors import ParameterError, choices
 from jeoview.graph import Node
 from jeoview.kernels import colour
-from jeoview.operator import (
-    BandsInput,
-    ColourInput,
-    Mode,
-    Names,
-    Options,
-    Schema,
-    constant_unit,
-    describe,
-    input_nodes,
-    input_schemas,
-    operator,
-    options_of,
-)
+from jeoview.operator import BandsInput, ColourInput, Mode, Names, Options, Schema, constant_unit, operator
 from jeoview.raster import Kind, Raster
 
 Palette = NDArray[np.uint8]

@@ -8,7 +8,8 @@ import numpy as np
 
 from jeoview.grid import Grid
 from jeoview.kernels import focal
-from jeoview.operator import BandsInput, Length, Metres, Mode, Options, operator
+from jeoview.operator import BandsInput, Mode, Options, operator
+from jeoview.quantities import Length, Metres
 from jeoview.raster import Array, Raster
 
 

@@ -12,8 +12,9 @@ import numpy as np
 from pydantic import Field
 
 from jeoview.errors import ParameterError, choices
-from jeoview.operator import BandName, BandsInput, Mode, Names, Options, Schema, constant_unit, operator
+from jeoview.operator import BandsInput, Mode, Names, Options, Schema, constant_unit, operator
 from jeoview.operators.algebra import power_of
+from jeoview.quantities import BandName
 from jeoview.raster import Array
 
 

@@ -15,8 +15,9 @@ from pydantic import AfterValidator
 from jeoview.errors import ParameterError
 from jeoview.graph import canonical
 from jeoview.grid import Grid
-from jeoview.operator import BandName, BandsInput, Mode, Names, Options, Schema, operator
+from jeoview.operator import BandsInput, Mode, Names, Options, Schema, operator
 from jeoview.projection import WEB_MERCATOR, WGS84, transform
+from jeoview.quantities import BandName
 
 Scheme = Literal["sentinel2-scl", "landsat-c2-qa", "landsat-c1-bqa"]
 SCL_CLOUD = (3.0, 8.0, 9.0, 10.0)

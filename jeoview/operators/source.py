@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from jeoview.operator import Box, Mode, SeriesInput, operator
+from jeoview.operator import Mode, SeriesInput, operator
+from jeoview.quantities import Box
 
 ItemsKey = Annotated[str, Field(pattern="^items:[0-9a-f]{64}$")]
 

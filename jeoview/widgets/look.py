@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from jeoview.describe import describe
 from jeoview.errors import ParameterError
 from jeoview.graph import Node, Parameter, parameters
-from jeoview.operator import Schema, bind, describe, make
+from jeoview.make import bind, make
+from jeoview.operator import Schema
 from jeoview.operators.colour import legend
 from jeoview.planner import needs_view
 from jeoview.projection import Bounds

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from jeoview import chain
+from jeoview.describe import describe, is_lifted, options_of
 from jeoview.errors import JeoviewError
 from jeoview.grid import Grid, web_mercator
 from jeoview.image import Image, apply
-from jeoview.operator import REGISTRY, Mode, Operator, describe, find, is_lifted, options_of
+from jeoview.operator import REGISTRY, Mode, Operator, find
 from jeoview.raster import Array, Kind, Raster, Table
 from tests.samples import OPERATORS, SAMPLES, Sample, rasters
 from tests.synthetic import grid_at, render, source

@@ -23,7 +23,7 @@ from jeoview.engine import Engine
 from jeoview.graph import Node, Parameter, canonical, digest, parameter
 from jeoview.image import Image
 from jeoview.io.etag import file_etag
-from jeoview.operator import make
+from jeoview.make import make
 from jeoview.projection import transform_bounds
 from jeoview.settings import Settings
 

@@ -259,7 +259,7 @@ def test_a_chain_above_the_limit_is_refused(server: Server) -> None:
 def test_a_chain_whose_items_are_not_here_is_a_readable_error(scene: Scene, server: Server) -> None:
     from jeoview.graph import canonical, digest
     from jeoview.image import Image
-    from jeoview.operator import make
+    from jeoview.make import make
 
     def coloured(items: str) -> str:
         source = make("load_items", (), {"items": items, "bands": ("B04",), "common_names": {}})

@@ -29,7 +29,7 @@ from jeoview.grid import TILE_SIZE, Grid, region_grid, tile_grid, web_mercator
 from jeoview.image import Image
 from jeoview.io import cog, tiffhead
 from jeoview.io.write import BandText, CogProfile
-from jeoview.operator import bind
+from jeoview.make import bind
 from jeoview.projection import WEB_MERCATOR, WGS84, transform_bounds
 from jeoview.raster import Kind
 from tests.unit.export_world import CRS, Scene, World, leave, numbers
