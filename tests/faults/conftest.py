@@ -19,8 +19,12 @@ class Faults:
     folder: Path
 
     def order(self, what: str, x: int = X, y: int = Y) -> None:
-        """``once die``, ``always hang``, ``once slow 2`` ... when this tile is rendered."""
+        """``once die``, ``always hang``, ``once slow 2``, ``once hold`` ... when this tile is rendered."""
         (self.folder / f"{x}-{y}").write_text(what)
+
+    def release(self) -> None:
+        """Let go on what was told to hold."""
+        (self.folder / "go").touch()
 
     def calls(self) -> list[tuple[str, int]]:
         """The tiles that were begun, and by whom."""

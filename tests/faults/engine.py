@@ -37,11 +37,11 @@ class Faulty:
             often, fault, *seconds = order.read_text().split()
             if often == "once":
                 order.unlink()
-            _act(fault, float(seconds[0]) if seconds else 0.0)
+            _act(fault, float(seconds[0]) if seconds else 0.0, self._folder / "go")
         return self._engine.render(node, grid, **options)
 
 
-def _act(fault: str, seconds: float) -> None:
+def _act(fault: str, seconds: float, go: Path) -> None:
     if fault == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     elif fault == "hang":
@@ -51,6 +51,9 @@ def _act(fault: str, seconds: float) -> None:
         raise RuntimeError("secret in /home/ann/file.py")
     elif fault == "slow":
         time.sleep(seconds)
+    elif fault == "hold":
+        while not go.exists():
+            time.sleep(0.01)
     else:
         raise AssertionError(fault)
 

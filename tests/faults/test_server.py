@@ -72,13 +72,13 @@ def test_a_tile_that_ends_every_worker_is_given_up(scene: Scene, start: Start, f
 
 
 def test_a_worker_that_hangs_is_replaced(scene: Scene, start: Start, faults: Faults) -> None:
-    server = start(scene, "--deadline", "2")
+    server = start(scene, "--deadline", "4")
     key = scene.engine.save(scene.ndvi())
     server.wait_ready()
     faults.order("once hang")
     began = time.monotonic()
     assert server.tile(key).status == 200
-    assert 2 <= time.monotonic() - began < 12
+    assert time.monotonic() - began >= 4
     assert server.metric("jeoview_worker_restarts") == 1
     # The log shows where it hung.
     assert "in _act" in server.log.read_text()
@@ -87,16 +87,16 @@ def test_a_worker_that_hangs_is_replaced(scene: Scene, start: Start, faults: Fau
 def test_a_tile_that_always_hangs_is_refused_and_not_tried_again_at_once(
     scene: Scene, start: Start, faults: Faults
 ) -> None:
-    server = start(scene, "--deadline", "1.5")
+    server = start(scene, "--deadline", "4")
     key = scene.engine.save(scene.ndvi())
     server.wait_ready()
     faults.order("always hang")
     answer = server.tile(key)
     assert (answer.status, answer.json()["code"]) == (504, "Timeout")
-    assert "1.5 s" in answer.json()["message"]
+    assert "4 s" in answer.json()["message"]
     began = time.monotonic()
     assert server.tile(key).status == 504
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 3
     assert len(faults.calls()) == 2
     server.wait_ready()
     assert server.tile(key, x=X + 1).status == 200
@@ -164,7 +164,7 @@ def test_more_requests_than_the_queue_holds_are_asked_to_come_again(scene: Scene
     server = start(scene, "--queue", "3")
     key = scene.engine.save(scene.ndvi())
     assert server.tile(key, x=X + 3).status == 200
-    faults.order("once slow 1.5")
+    faults.order("once hold")
     waiting = [_later(server, key)]
     _until(lambda: len(faults.calls()) == 2)
     waiting += [_later(server, key, y=Y - 10 - i) for i in range(3)]
@@ -172,6 +172,7 @@ def test_more_requests_than_the_queue_holds_are_asked_to_come_again(scene: Scene
     answer = server.tile(key, y=Y - 20)
     assert (answer.status, answer.json()["code"]) == (503, "QueueFull")
     assert int(answer.headers["retry-after"]) > 0
+    faults.release()
     assert [future.result(timeout=20).status for future in waiting] == [200] * 4
 
 
@@ -185,7 +186,7 @@ def test_what_nobody_waits_for_any_more_is_dropped(scene: Scene, start: Start, f
     server = start(scene)
     key = scene.engine.save(scene.ndvi())
     assert server.tile(key, x=X + 3).status == 200
-    faults.order("once slow 1.5")
+    faults.order("once hold")
     running = _ask_and_leave(server, key, X, Y)
     _until(lambda: len(faults.calls()) == 2)
     queued = [_ask_and_leave(server, key, X, Y + i) for i in (1, 2)]
@@ -193,6 +194,8 @@ def test_what_nobody_waits_for_any_more_is_dropped(scene: Scene, start: Start, f
     _until(lambda: server.metric("jeoview_queue") == 2)
     for connection in (running, *queued):
         connection.close()
+    _until(lambda: server.metric("jeoview_queue") == 1)
+    faults.release()
     # One of the two has another who waits.
     assert other.result(timeout=20).status == 200
     assert [name for name, _ in faults.calls()] == [f"{X + 3}-{Y}", f"{X}-{Y}", f"{X}-{Y + 2}"]
@@ -207,7 +210,7 @@ def test_a_map_drops_what_it_asked_for(scene: Scene, start: Start, faults: Fault
     server = start(scene)
     key = scene.engine.save(scene.threshold())
     assert server.tile(key, x=X + 3).status == 200
-    faults.order("once slow 1.5")
+    faults.order("once hold")
     running = _later(server, key)
     _until(lambda: len(faults.calls()) == 2)
 
@@ -222,6 +225,7 @@ def test_a_map_drops_what_it_asked_for(scene: Scene, start: Start, faults: Fault
     keep = f"{Z}/{X}/{Y + 3}/{X}/{Y + 3}"
     path = f"tiles/{key}?map=one&p.least=0.2&keep={keep}"
     assert server.ask(path, method="DELETE").json() == {"dropped": 2}
+    faults.release()
     assert (mine.result(5).status, mine.result().json()["code"]) == (409, "Dropped")
     assert [future.result(20).status for future in shared] == [409, 200]
     assert [future.result(20).status for future in (kept, newer, running)] == [200] * 3
