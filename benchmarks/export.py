@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -108,7 +107,9 @@ def run(way: str, scene: Path, folder: Path) -> None:
         import jeoview.export  # noqa: F401 - not part of the work
     start, before = time.perf_counter(), time.process_time()
     WAYS[way](scene, folder)
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    # Not ru_maxrss: it begins with the size of the process that started this one.
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    used = int(status["VmHWM"].split()[0]) / 1000
     print(json.dumps({"s": time.perf_counter() - start, "cpu s": time.process_time() - before, "MB": used}))
 
 
