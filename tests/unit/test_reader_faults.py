@@ -162,8 +162,8 @@ def test_roots_hold_through_links_and_dots(tmp_path: Path, cog: Path) -> None:
 @pytest.mark.parametrize(
     "href",
     [
-        "/vsicurl/http://127.0.0.1:9/a.tif", "/vsizip//tmp/a.zip/a.tif", "/vsimem/a", "http://127.0.0.1:9/a.tif", "s3://bucket/a.tif",
-        "file://host\0/a.tif", 'NETCDF:"/tmp/a.nc":b', "GTIFF_DIR:1:/a.tif", "WCS:http://127.0.0.1:9/",
+        "/vsicurl/http://127.0.0.1:9/a.tif", "/vsizip//data/a.zip/a.tif", "/vsimem/a", "http://127.0.0.1:9/a.tif", "s3://bucket/a.tif",
+        "file://host\0/a.tif", 'NETCDF:"/data/a.nc":b', "GTIFF_DIR:1:/a.tif", "WCS:http://127.0.0.1:9/",
     ],
 )  # fmt: skip
 def test_addresses_are_refused(href: str) -> None:
