@@ -1,0 +1,182 @@
+"""Random chains: compositions of all kinds of operators, for properties that hold for every chain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+import jeoview as jv
+from jeoview.grid import Grid
+from jeoview.image import Image
+from jeoview.projection import Bounds
+from jeoview.quantities import cos_latitude
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+REDUCERS = ("median", "mean", "std", "count", "min", "max", "first", "last", "mosaic")
+FORMULAS = (
+    "(nir - red) / (nir + red)",
+    "where(green > 0.4, sqrt(abs(blue)), nir ** 2)",
+    "ln(red + 1) * exp(0 - blue)",
+    "(red > 0.2) & (nir < 0.7)",
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a chain is looked at: fixed regions and lengths in metres are chosen to suit it."""
+
+    area: Grid
+    zoom: int
+
+    @property
+    def bbox(self) -> Bounds:
+        return self.area.bbox
+
+    @property
+    def pixel(self) -> float:
+        """Ground metres of a pixel in the middle of the area."""
+        south, north = self.bbox[1], self.bbox[3]
+        return self.area.lattice.resolution[0] * cos_latitude((south + north) / 2)
+
+    def region(self, draw: Draw) -> Bounds:
+        """A region that meets the area without holding it."""
+        west, south, east, north = self.bbox
+        dx, dy = east - west, north - south
+        left, bottom = west + dx * draw(st.floats(-0.2, 0.4)), south + dy * draw(st.floats(-0.2, 0.4))
+        right, top = left + dx * draw(st.floats(0.3, 0.9)), bottom + dy * draw(st.floats(0.3, 0.9))
+        return max(left, -180.0), max(bottom, -85.0), min(right, 180.0), min(top, 85.0)
+
+
+@st.composite
+def chains(draw: Draw, series: Image, other: Image, place: Place, colours: bool = True) -> Image:
+    """A chain of 2 to 7 steps over two collections with the bands of `tests.synthetic`."""
+    image = composite(draw, series)
+    for _ in range(draw(st.integers(1, 5))):
+        image = draw(st.sampled_from(STEPS))(draw, image, composite(draw, other), place)
+    return draw(st.sampled_from(STYLES))(draw, image, place) if colours else image
+
+
+def composite(draw: Draw, series: Image) -> Image:
+    step = draw(st.sampled_from(("plain", "clouds", "scaled", "smooth", "index")))
+    if step == "clouds":
+        series = series.mask_clouds(snow=draw(st.booleans()))
+    elif step == "scaled":
+        series = series * 1.5 - 0.1
+    elif step == "smooth":
+        series = series.focal_mean(draw(st.integers(1, 3)))
+    if draw(st.booleans()):
+        reduced: Image = getattr(series, draw(st.sampled_from(REDUCERS)))()
+    else:
+        reduced = series.quantile(draw(st.sampled_from((0.0, 0.25, 0.9, 1.0))))
+    return reduced
+
+
+def one(draw: Draw, image: Image) -> Image:
+    return image[draw(st.sampled_from(image.bands))]
+
+
+def length(draw: Draw, place: Place) -> Any:
+    """A radius in pixels, or in ground metres of up to about 9 pixels."""
+    return draw(st.one_of(st.integers(0, 5), st.floats(0.3, 9.0).map(lambda r: jv.metres(r * place.pixel))))
+
+
+def focal(draw: Draw, image: Image, other: Image, place: Place) -> Image:
+    return image.focal_mean(length(draw, place))
+
+
+def log_ratio(draw: Draw, image: Image, other: Image, place: Place) -> Image:
+    return image.log_ratio(one(draw, other), length(draw, place))
+
+
+def arithmetic(draw: Draw, image: Image, other: Image, place: Place) -> Image:
+    right = draw(st.sampled_from((2.0, -0.5, one(draw, other))))
+    name = draw(st.sampled_from(("add", "subtract", "multiply", "divide", "power", "difference")))
+    if name == "difference" and isinstance(right, float):
+        return right - image
+    result: Image = getattr(image, name)(right)
+    return result
+
+
+def function(draw: Draw, image: Image, other: Image, place: Place) -> Image:
+    result: Image = getattr(image, draw(st.sampled_from(("absolute", "sqrt", "exp", "ln", "log10"))))()
+    return result
+
+
+def choose(draw: Draw, image: Image, other: Image, place: Place) -> Image:
+    return (one(draw, image) > 0.3).where(other if len(other.bands) == len(image.bands) else 0.5, image)
+
+
+def masked(draw: Draw, image: Image, other: Image, place: Place) -> Image:
+    return image.mask(one(draw, other) > draw(st.sampled_from((0.1, 0.5)))).unmask(draw(st.sampled_from((0.0, -1.0))))
+
+
+def inside(draw: Draw, image: Image, other: Image, place: Place) -> Image:
+    west, south, east, north = place.region(draw)
+    ring = [[west, south], [east, (south + north) / 2], [(west + east) / 2, north], [west, south]]
+    return image.mask({"type": "Polygon", "coordinates": [ring]})
+
+
+def formula(draw: Draw, image: Image, other: Image, place: Place) -> Image:
+    return other.expression(draw(st.sampled_from(FORMULAS))) + one(draw, image)
+
+
+def index(draw: Draw, image: Image, other: Image, place: Place) -> Image:
+    result: Image = getattr(other, draw(st.sampled_from(("ndvi", "ndwi", "nbr", "evi", "bsi", "msavi2"))))()
+    return result * one(draw, image)
+
+
+def stretched(draw: Draw, image: Image, other: Image, place: Place) -> Image:
+    return image.stretch(percentiles=(5, 90), region=place.region(draw), zoom=nearby(draw, place))
+
+
+def labelled_view(draw: Draw, image: Image, other: Image, place: Place) -> Image:
+    return (one(draw, image) > 0.4).label(connectivity=draw(st.sampled_from((4, 8))))
+
+
+def labelled_region(draw: Draw, image: Image, other: Image, place: Place) -> Image:
+    label = (one(draw, image) > 0.4).label(region=place.region(draw), zoom=nearby(draw, place))
+    return label.unmask(0) + image
+
+
+def nearby(draw: Draw, place: Place) -> int:
+    zoom: int = place.zoom + draw(st.integers(-1, 1))
+    return zoom
+
+
+STEPS = (
+    focal,
+    log_ratio,
+    arithmetic,
+    function,
+    choose,
+    masked,
+    inside,
+    formula,
+    index,
+    stretched,
+    labelled_view,
+    labelled_region,
+)
+
+
+def plain(draw: Draw, image: Image, place: Place) -> Image:
+    return image
+
+
+def coloured(draw: Draw, image: Image, place: Place) -> Image:
+    palette = draw(st.sampled_from(("viridis", "RdYlGn_r", "cyclic", ("white", "#123456", "k"))))
+    return one(draw, image).colormap(palette, vmin=-0.3, vmax=1.2)
+
+
+def picture(draw: Draw, image: Image, place: Place) -> Image:
+    return jv.rgb(one(draw, image), one(draw, image), one(draw, image), vmin=-0.5, vmax=2.0, gamma=1.7)
+
+
+def blended(draw: Draw, image: Image, place: Place) -> Image:
+    return picture(draw, image, place).blend(coloured(draw, image, place), alpha=0.4)
+
+
+STYLES = (plain, plain, coloured, picture, blended)
