@@ -111,7 +111,7 @@ def test_an_unknown_place_is_an_error_that_helps(name: str, hint: str) -> None:
 
 
 def test_near_names() -> None:
-    assert places._nearest("Itlay") == "did you mean Italy?"
+    assert places._nearest("Itlay").startswith("did you mean Italy")
     assert "Bolzano, Italy" in places._nearest("Bolzanno")
     assert places._nearest("Xyzzqq") == "give a bbox to filter_bounds"
 
