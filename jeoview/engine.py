@@ -30,7 +30,7 @@ from jeoview.projection import WEB_MERCATOR, WGS84, transform
 from jeoview.raster import Kind, Raster, Table
 from jeoview.scenes import Layer, Scenes
 from jeoview.settings import MIB, Settings, settings
-from jeoview.store import Store, open_store
+from jeoview.store import Store, shared_store
 
 
 class StepClock:
@@ -89,7 +89,7 @@ class Engine:
         with _DEFAULT_LOCK:
             current = settings()
             if current not in _DEFAULT:
-                _DEFAULT[current] = cls(Catalog(current.catalog), open_store(current.store), current)
+                _DEFAULT[current] = cls(Catalog(current.catalog), shared_store(current.store), current)
             return _DEFAULT[current]
 
     def save(self, node: Node) -> str:

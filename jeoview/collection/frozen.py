@@ -11,7 +11,7 @@ from jeoview.graph import canonical, digest
 from jeoview.image import Image, apply
 from jeoview.projection import Bounds
 from jeoview.settings import settings
-from jeoview.store import Store, open_store
+from jeoview.store import shared_store
 
 
 def user_catalog() -> Catalog:
@@ -22,11 +22,6 @@ def user_catalog() -> Catalog:
 @lru_cache(maxsize=8)
 def _catalog(path: Path) -> Catalog:
     return Catalog(path)
-
-
-@lru_cache(maxsize=8)
-def _store(url: str) -> Store:
-    return open_store(url)
 
 
 def freeze(info: CollectionInfo, items: Sequence[Item], resampling: str = "nearest", stack: str = "time") -> Image:
@@ -49,7 +44,7 @@ def freeze(info: CollectionInfo, items: Sequence[Item], resampling: str = "neare
     ]
     text = canonical({"collection": info.name, "items": entries})
     key = f"items:{digest(text)}"
-    _store(settings().store).put(key, text.encode())
+    shared_store(settings().store).put(key, text.encode())
     here = {name for item in items for name in item.bands}
     bands = [band for band in info.bands if band.name in here]
     units = {band.unit for band in bands if band.role == "data"}

@@ -7,6 +7,7 @@ key brings the same bytes and needs no coordination. Values are data, never code
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -41,6 +42,18 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Give back connections; a second call does nothing."""
+
+
+@lru_cache(maxsize=8)
+def shared_store(url: str) -> Store:
+    """The one store of this process at an address: collections, exports and engine meet in it.
+
+    Raises
+    ------
+    ParameterError, StoreError
+        As `open_store`.
+    """
+    return open_store(url)
 
 
 def open_store(url: str) -> Store:
