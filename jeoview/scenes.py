@@ -119,27 +119,44 @@ class Scenes:
             raise KeyUnknownError("the list of scenes of this chain is not in the store; run the notebook cell again")
         if digest(text.decode("utf-8", "replace")) != key.removeprefix("items:"):
             raise ChainError("the list of scenes of this chain was altered: its key does not match its content")
-        items = tuple(_current(self._catalog, *entry) for entry in _entries(text))
+        name, entries = _entries(text)
+        items = tuple(_current(self._catalog, name, entry) for entry in entries)
         return FrozenItems(items, np.array([item.bbox for item in items], dtype=np.float64).reshape(-1, 4))
 
 
-def _entries(text: bytes) -> list[tuple[str, str, Mapping[str, str]]]:
+class Entry(NamedTuple):
+    """A scene in a frozen list: the version of each band's file, and `Item.decoding` (empty where it is not said)."""
+
+    id: str
+    assets: Mapping[str, str]
+    decoding: str
+
+
+def _entries(text: bytes) -> tuple[str, list[Entry]]:
     try:
         document = json.loads(text)
-        name = str(document["collection"])
-        return [(name, str(entry["id"]), dict(entry["assets"])) for entry in document["items"]]
-    except (ValueError, TypeError, KeyError):
+        entries = [
+            Entry(str(entry["id"]), dict(entry["assets"]), str(entry.get("decoding", "")))
+            for entry in document["items"]
+        ]
+        return str(document["collection"]), entries
+    except (ValueError, TypeError, KeyError, AttributeError):
         raise ChainError("the list of scenes of this chain is not well formed") from None
 
 
-def _current(catalog: Catalog, collection: str, name: str, assets: Mapping[str, str]) -> Item:
-    """The item as the catalogue knows it now, if its files are still those that were frozen."""
-    item = catalog.item(collection, name)
-    for band, etag in assets.items():
+def _current(catalog: Catalog, collection: str, entry: Entry) -> Item:
+    """The item as the catalogue knows it now, if its files are still those that were frozen, and read alike."""
+    item = catalog.item(collection, entry.id)
+    for band, etag in entry.assets.items():
         if band not in item.bands or item.bands[band].etag != etag:
             raise SourceError(
-                f"scene {name} (band {band}) was replaced since the chain was made; run the notebook cell again"
+                f"scene {item.id} (band {band}) was replaced since the chain was made; run the notebook cell again"
             )
+    if entry.decoding and entry.decoding != item.decoding:
+        raise SourceError(
+            f"scene {item.id} was catalogued anew with another scale, offset or nodata since the chain was made; run "
+            "the notebook cell again"
+        )
     return item
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from jeoview.catalog import Catalog, CollectionInfo, Item
 from jeoview.graph import canonical, digest
@@ -38,11 +39,7 @@ def freeze(info: CollectionInfo, items: Sequence[Item], resampling: str = "neare
     stack : {"time", "pairs"}
         Whether a layer is a scene or an interferogram.
     """
-    entries = [
-        {"id": item.id, "datetime": item.datetime, "assets": {band.name: band.etag for band in item.bands.values()}}
-        for item in items
-    ]
-    text = canonical({"collection": info.name, "items": entries})
+    text = canonical({"collection": info.name, "items": [_entry(item) for item in items]})
     key = f"items:{digest(text)}"
     shared_store(settings().store).put(key, text.encode())
     here = {name for item in items for name in item.bands}
@@ -63,6 +60,11 @@ def freeze(info: CollectionInfo, items: Sequence[Item], resampling: str = "neare
             "unit": units.pop() if len(units) == 1 else "",
         },
     )
+
+
+def _entry(item: Item) -> dict[str, Any]:
+    assets = {band.name: band.etag for band in item.bands.values()}
+    return {"id": item.id, "datetime": item.datetime, "assets": assets, "decoding": item.decoding}
 
 
 def _union(items: Sequence[Item]) -> Bounds:
