@@ -79,7 +79,11 @@ class Catalog:
         """
         rows = self._rows("SELECT document FROM collections WHERE name = ?", [name])
         if not rows:
-            raise CollectionError(f"there is no collection {name!r}: {choices(str(name), self.collections())}")
+            known = self.collections()
+            hint = (
+                choices(str(name), known) if known else "the catalogue is empty; run `jeoview demo` or `jeoview ingest`"
+            )
+            raise CollectionError(f"there is no collection {name!r}: {hint}")
         bands = self._rows("SELECT document FROM bands WHERE collection = ? ORDER BY number", [name])
         return CollectionInfo(name, **json.loads(rows[0][0]), bands=tuple(BandInfo(**json.loads(b)) for (b,) in bands))
 

@@ -126,6 +126,8 @@ class CollectionInfo:
         Scheme of the quality band, see `Band.quality`.
     simulated : bool
         True where the pixels were made by a program; shown wherever the collection appears.
+    origin : str
+        ``"files"`` where a notebook named the files; such a collection may be made anew under its name.
     bands : tuple of BandInfo
         Union over the items in the order in which they were first seen; filled by the catalogue.
     """
@@ -135,6 +137,7 @@ class CollectionInfo:
     description: str = ""
     quality: str | None = None
     simulated: bool = False
+    origin: str = ""
     bands: tuple[BandInfo, ...] = ()
 
     @property

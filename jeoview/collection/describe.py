@@ -36,8 +36,8 @@ class Description:
         Mean of ``eo:cloud_cover`` in percent; None where no scene says it.
     clear_share : float or None
         Share of scenes with less than 10 % cloud, 0 to 1.
-    longest_gap : int or None
-        Days of the longest gap between two clear scenes (of all scenes, where clouds are not known).
+    gaps : tuple of (first, last, days)
+        Gaps between clear days (less than 10 % cloud, or cloud not known), longest first.
     months : dict of str to int
         Scenes by month, ``"2023-05"``.
     """
@@ -46,8 +46,13 @@ class Description:
     days: int
     mean_cloud: float | None
     clear_share: float | None
-    longest_gap: int | None
+    gaps: tuple[tuple[str, str, int], ...]
     months: Mapping[str, int]
+
+    @property
+    def longest_gap(self) -> int | None:
+        """Days of the longest gap between two clear scenes; None where there are not two."""
+        return self.gaps[0][2] if self.gaps else None
 
     def __str__(self) -> str:
         most = max(self.months.values(), default=1)
@@ -64,16 +69,17 @@ class Description:
 
 def describe(items: Sequence[Item]) -> Description:
     """Sum up scenes."""
-    clouds = [float(item.properties[CLOUD]) for item in items if CLOUD in item.properties]
-    clear = [item for item in items if float(item.properties.get(CLOUD, 0.0)) < CLEAR_PERCENT]
+    cover = [item.properties.get(CLOUD) for item in items]
+    clouds = [float(value) for value in cover if value is not None]
+    clear = [item for item, value in zip(items, cover, strict=True) if (value or 0.0) < CLEAR_PERCENT]
     days = sorted({parse_time(item.datetime).date() for item in clear})
-    gaps = [(later - earlier).days for earlier, later in pairwise(days)]
+    gaps = [(str(earlier), str(later), (later - earlier).days) for earlier, later in pairwise(days)]
     months = Counter(item.datetime[:7] for item in items)
     return Description(
         count=len(items),
         days=len({item.datetime[:10] for item in items}),
         mean_cloud=sum(clouds) / len(clouds) if clouds else None,
         clear_share=sum(cloud < CLEAR_PERCENT for cloud in clouds) / len(clouds) if clouds else None,
-        longest_gap=max(gaps, default=None),
+        gaps=tuple(sorted(gaps, key=lambda gap: -gap[2])),
         months=dict(sorted(months.items())),
     )

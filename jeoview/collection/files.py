@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jeoview.catalog import CollectionInfo, Item, Query
+from jeoview.catalog import CollectionInfo, Item
 from jeoview.collection.frozen import freeze, user_catalog
 from jeoview.errors import ParameterError, SourceError, choices
 from jeoview.graph import digest
@@ -22,9 +22,10 @@ def register_files(pattern: str, date: str | None, name: str | None, options: Ma
     paths = [path for path in matches if path.is_file()]
     if not paths:
         raise SourceError(f"no file matches {Path(pattern).name!r} in that folder")
-    title = name or f"files-{digest(str(Path(pattern).absolute()))[:12]}"
+    given = _options(options)
+    title = name or f"files-{_hash(Path(pattern).absolute(), date, given)}"
     times = dates_of(paths, date)
-    items = [file_item(path, title, _item_id(path, paths), times[path], _options(options)) for path in paths]
+    items = [file_item(path, title, _item_id(path, paths), times[path], given) for path in paths]
     register(title, f"Files {Path(pattern).name}", items)
     return title
 
@@ -43,13 +44,23 @@ def _options(options: Mapping[str, Any]) -> FileOptions:
     return FileOptions(**given)
 
 
+def _hash(path: Path, date: str | None, options: FileOptions) -> str:
+    """Names the same question alike, and other options on the same files otherwise: neither replaces the other."""
+    return digest(repr((str(path), date, options)))[:12]
+
+
 def register(name: str, title: str, items: list[Item]) -> None:
-    """Put items into the catalogue as a collection; what is not among them any more is forgotten."""
+    """Put items into the catalogue as a collection; what is not among them any more is forgotten.
+
+    Raises
+    ------
+    ParameterError
+        If the name is that of a collection that was ingested, which it would replace.
+    """
     catalog = user_catalog()
-    catalog.add_collection(CollectionInfo(name, title))
-    old = {item.id for item in catalog.search(Query(name))} - {item.id for item in items}
-    catalog.remove_items(name, old)
-    catalog.add_items(items)
+    if name in catalog.collections() and catalog.collection(name).origin != "files":
+        raise ParameterError(f"the catalogue has a collection {name!r} that was ingested; choose another name=")
+    catalog.replace_items(CollectionInfo(name, title, origin="files"), items)
 
 
 def open_file(path: str | Path, **options: Any) -> Image:
@@ -70,8 +81,9 @@ def open_file(path: str | Path, **options: Any) -> Image:
     file = Path(path).absolute()
     if not file.exists():
         raise SourceError(f"there is no file {file.name!r} at the path given")
-    name = f"file-{digest(str(file))[:12]}"
-    item = file_item(file, name, file.stem, file_time(file), _options(options))
+    given = _options(options)
+    name = f"file-{_hash(file, None, given)}"
+    item = file_item(file, name, file.stem, file_time(file), given)
     register(name, file.name, [item])
     catalog = user_catalog()
     return apply("mosaic", (freeze(catalog.collection(name), [item]),), {})

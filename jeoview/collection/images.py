@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import datetime as dt
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import shapely
-
 from jeoview.catalog import Catalog, CollectionInfo, Item, Query
+from jeoview.catalog.database import check_limit
 from jeoview.catalog.filters import Expression, check_filter
 from jeoview.catalog.places import find_place
 from jeoview.catalog.times import format_time, parse_time
+from jeoview.collection.areas import read_area
 from jeoview.collection.describe import CLOUD, Description, describe, row_of
 from jeoview.collection.files import register_files
 from jeoview.collection.frozen import freeze, user_catalog
 from jeoview.errors import BandError, CollectionError, ParameterError, choices
-from jeoview.grid import check_bounds
 from jeoview.image import Image, apply, attach_operators
-from jeoview.operators.quality import area_of
 from jeoview.recipes import attach_recipes
 
 if TYPE_CHECKING:
@@ -85,26 +83,25 @@ class ImageCollection:
         return self._narrow(f"place {place.name}, {place.country}{note}", bbox=place.bbox)
 
     def filter_bounds(self, area: Any) -> ImageCollection:
-        """Scenes whose footprint meets a box in degrees, a GeoJSON area, or the view of a map.
+        """Scenes whose footprint meets a box in degrees, an area, or the view of a map.
 
         Parameters
         ----------
-        area : (west, south, east, north), dict or object with ``bounds``
-            Of a GeoJSON area the box around it is used.
+        area : (west, south, east, north), dict, or object
+            A box; GeoJSON, or anything with ``__geo_interface__`` (shapely, geopandas): its exact shape counts;
+            anything with ``bounds``, such as a map in view.
 
         Raises
         ------
         ParameterError
-            If it is none of these.
+            If it is none of these, or does not lie on the globe.
         """
-        box: Any
-        if isinstance(area, Mapping):
-            box = shapely.bounds(area_of(dict(area))).tolist()
-        else:
-            box = area if isinstance(area, Sequence) else getattr(area, "bounds", area)
-            box = box() if callable(box) else box
-        west, south, east, north = check_bounds(box)
-        return self._narrow(f"bounds {west:g}, {south:g}, {east:g}, {north:g}", bbox=(west, south, east, north))
+        found = read_area(area)
+        if isinstance(found, tuple):
+            west, south, east, north = found
+            return self._narrow(f"bounds {west:g}, {south:g}, {east:g}, {north:g}", bbox=found)
+        meets = {"op": "s_intersects", "args": [{"property": "geometry"}, found]}
+        return self._narrow(f"an area ({found['type']})", filter=meets)
 
     def filter_date(self, start: Any, end: Any = None) -> ImageCollection:
         """Scenes from ``start`` on and before ``end``: the start is included, the end is not (as in Earth Engine).
@@ -168,22 +165,28 @@ class ImageCollection:
         return self._narrow(f"sorted by {sign}{name}", sortby=(sign + name,))
 
     def limit(self, count: int) -> ImageCollection:
-        """The first ``count`` scenes in the collection's order."""
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise ParameterError(f"limit: got {count!r}; expected a whole number from 1")
-        return self._narrow(f"limit {count}", limit=count)
+        """The first ``count`` scenes in the collection's order; a filter after it chooses among these.
+
+        Raises
+        ------
+        ParameterError
+            If it is not a whole number from 1.
+        """
+        return self._narrow(f"limit {count}", limit=check_limit(count))
 
     def _narrow(self, text: str, **changes: Any) -> ImageCollection:
         old = self.query
+        if "sortby" in changes:  # the earlier order decides where the new one is equal
+            name = changes["sortby"][0].removeprefix("-")
+            changes["sortby"] += tuple(other for other in old.sortby if other.removeprefix("-") != name)
+        if "filter" in changes and old.filter is not None and old.limit is None:
+            changes["filter"] = (Expression(dict(old.filter)) & Expression(changes["filter"])).json
         # A question after a limit, or a second one of a kind, is asked of the answer to the first.
-        nested = old.limit is not None or any(
-            getattr(old, name) is not None for name in changes if name in ("bbox", "interval", "filter")
-        )
-        query = (
-            Query(self.name, within=old, sortby=old.sortby, **changes) if nested and "sortby" not in changes else None
-        )
-        if query is None:
-            query = Query(self.name, within=old, **changes) if nested else replace(old, **changes)
+        again = any(getattr(old, name) is not None for name in ("bbox", "interval") if name in changes)
+        if old.limit is not None or again:
+            query = Query(self.name, within=old, **{"sortby": old.sortby, **changes})
+        else:
+            query = replace(old, **changes)
         return replace(self, query=query, steps=(*self.steps, (text, query)))
 
     # -- metadata --------------------------------------------------------------------------------
