@@ -198,6 +198,9 @@ def test_readiness(server: Server) -> None:
     document = server.ask("readyz").json()
     assert (document["ready"], document["workers"]) == (2, 2)
     assert len(document["version"]) == 16
+    log = server.log.read_text()
+    assert log.count("is ready after") >= 2
+    assert "warm-up failed" not in log
 
 
 @pytest.fixture(scope="module")
