@@ -337,39 +337,47 @@ def use_theme(opened: Notebook, theme: str) -> None:
     opened.page.wait_for_timeout(500)
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1280, "JupyterLab Light"), (760, "JupyterLab Dark")])
-def test_nothing_overflows(new_page: Callable[..., Page], lab: Lab, width: int, theme: str) -> None:
-    cell = """
+LAYERS = """
 limit = jv.parameter("a_limit_with_a_rather_long_name", 0.2, min=0.0, max=0.8, step=0.02, unit="NDVI")
 m.add(stack.median(), name="True colour")
 m.add(ndvi.mask(ndvi > limit).colormap("YlGn", vmin=-12000.0, vmax=24000.0, unit="mm / year"),
       name="A layer with a name that is much longer than the room that there is for it")
 m.add((ndvi > 0.4).colormap(classes={0.0: ("no vegetation at all", "#d9c7a0"), 1.0: ("vegetation", "#2c7a2c")}), name="Classes")
-m
 """
-    with notebook(new_page(width=width), lab, f"overflow-{width}", cell) as opened:
-        use_theme(opened, theme)
-        opened.screenshot(f"map-layout-{width}")
-        wide = opened.page.evaluate(
-            """() => ['.jv-map', '.jv-side', '.jv-legend', '.jv-row', '.jp-OutputArea-output'].flatMap(name =>
-                 [...document.querySelectorAll(name)].filter(e => e.scrollWidth > e.clientWidth + 1)
-                 .map(e => `${name} ${e.scrollWidth} > ${e.clientWidth}`))"""
-        )
-        use_theme(opened, "JupyterLab Light")
-        assert wide == []
 
 
-def test_without_internet_the_base_map_is_a_plain_background(new_page: Callable[..., Page], lab: Lab) -> None:
-    with notebook(new_page(), lab, "offline", "m") as opened:
-        opened.page.wait_for_selector(".leaflet-container")
+def test_looks_empty_and_full_light_and_dark_wide_and_narrow(new_page: Callable[..., Page], lab: Lab) -> None:
+    with notebook(new_page(), lab, "looks", "m") as opened:
         opened.page.wait_for_timeout(1500)
-        broken = opened.page.evaluate(
-            """() => [...document.querySelectorAll('.leaflet-container img')]
-                     .filter(e => e.complete && !e.naturalWidth && getComputedStyle(e).visibility !== 'hidden').length"""
-        )
-        assert broken == 0
-        opened.screenshot("map-empty")
+        assert broken_images(opened) == 0, "without internet the base map is a plain background"
         assert opened.message() == ""
+        opened.screenshot("map-empty")
+        opened.execute(LAYERS)
+        for width, theme in ((1280, "JupyterLab Light"), (760, "JupyterLab Dark")):
+            opened.page.set_viewport_size({"width": width, "height": 900})
+            use_theme(opened, theme)
+            opened.wait_for_tiles()
+            opened.screenshot(f"map-layout-{width}")
+            assert overflowing(opened) == []
+        use_theme(opened, "JupyterLab Light")
+
+
+def broken_images(opened: Notebook) -> int:
+    found: int = opened.page.evaluate(
+        """() => [...document.querySelectorAll('.leaflet-container img')]
+                 .filter(e => e.complete && !e.naturalWidth && getComputedStyle(e).visibility !== 'hidden').length"""
+    )
+    return found
+
+
+def overflowing(opened: Notebook) -> list[str]:
+    """What is wider than the room that it has."""
+    found: list[str] = opened.page.evaluate(
+        """() => ['.jv-map', '.jv-side', '.jv-legend', '.jv-row', '.jp-OutputArea-output'].flatMap(name =>
+             [...document.querySelectorAll(name)].filter(e => e.scrollWidth > e.clientWidth + 1)
+             .map(e => `${name} ${e.scrollWidth} > ${e.clientWidth}`))"""
+    )
+    return found
 
 
 def test_plain_address_works_too(
