@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import rasterio
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader
 
 from jeoview.errors import ParameterError, RefusedError, SourceError
 from jeoview.io.footprint import footprint
 from jeoview.io.gdal import DRIVERS, ENVIRONMENT, dataset_name
+from jeoview.io.write import GDAL_ERRORS
 from jeoview.projection import Bounds, canonical_crs
 
 _COLOURS = ("red", "green", "blue", "alpha")
@@ -117,7 +118,9 @@ def inspect(path: Path, subdataset: str | None = None) -> FileInfo:
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with DatasetReader(dataset_name(path, subdataset), driver=list(DRIVERS), sharing=False) as source:
                 return _describe(path.name, source)
-    except RasterioError as error:
+    except (SourceError, RefusedError):
+        raise
+    except GDAL_ERRORS as error:
         raise SourceError(f"{path.name} is no raster that can be read: corrupt or of an unknown format") from error
 
 
