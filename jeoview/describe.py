@@ -120,3 +120,8 @@ def input_schemas(node: Node) -> tuple[Schema, ...]:
 def is_lifted(node: Node) -> bool:
     """Whether an operator on bands works here on every date of a series."""
     return _lifts(find(node.operator), input_schemas(node))
+
+
+def is_source(node: Node) -> bool:
+    """Whether a node reads scenes."""
+    return find(node.operator).mode is Mode.SOURCE

@@ -16,10 +16,10 @@ import numpy as np
 
 from jeoview import chain, planner
 from jeoview.catalog import Catalog
-from jeoview.describe import describe
+from jeoview.describe import describe, is_source
 from jeoview.errors import KeyUnknownError, LimitError, ParameterError
 from jeoview.executor import Read, Value, finish, recall
-from jeoview.graph import Node
+from jeoview.graph import Node, walk
 from jeoview.grid import Grid, web_mercator
 from jeoview.io.reader import Reader
 from jeoview.make import bind
@@ -192,6 +192,10 @@ class Engine:
         """
         source = planner.time_axis(self.plan(node, grid, view=view))
         return self._scenes.layers(source.node, source.grid)
+
+    def credits(self, node: Node) -> str:
+        """The collections behind a chain, joined by commas; simulated ones are called so."""
+        return ", ".join(dict.fromkeys(self._scenes.credit(part) for part in walk(node) if is_source(part)))
 
     def admit(self, cost: Cost) -> None:
         """Refuse a cost above the settings.

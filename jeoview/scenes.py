@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from jeoview.catalog import Catalog, Item
 from jeoview.describe import options_of
-from jeoview.errors import ChainError, KeyUnknownError, SourceError
+from jeoview.errors import ChainError, CollectionError, KeyUnknownError, SourceError
 from jeoview.graph import Node, digest
 from jeoview.grid import Grid
 from jeoview.io.reader import Reader
@@ -74,6 +74,16 @@ class Scenes:
         """The layers of `read`: scenes and dates, in the same order."""
         return tuple(Layer(item, _date(item, node)) for item in self.of(node, grid))
 
+    def credit(self, node: Node) -> str:
+        """Title of the collection that a node reads; the name where the catalogue has it no more."""
+        name = self._document(options_of(node)["items"])[0]
+        try:
+            info = self._catalog.collection(name)
+        except CollectionError:
+            return name
+        title = info.title or name
+        return f"{title} (simulated)" if info.simulated and "simulated" not in title.lower() else title
+
     def measure(self, node: Node, grid: Grid, bands: Names) -> tuple[int, int]:
         """Bytes to decode when nothing is cached, and layers in time."""
         decoded = sum(self._reader.cost(item, _here(item, bands), grid) for item in self._touching(node, grid))
@@ -114,14 +124,17 @@ class Scenes:
         return array
 
     def _load(self, key: str) -> FrozenItems:
+        name, entries = self._document(key)
+        items = tuple(_current(self._catalog, name, entry) for entry in entries)
+        return FrozenItems(items, np.array([item.bbox for item in items], dtype=np.float64).reshape(-1, 4))
+
+    def _document(self, key: str) -> tuple[str, list[Entry]]:
         text = self._store.get(key)
         if text is None:
             raise KeyUnknownError("the list of scenes of this chain is not in the store; run the notebook cell again")
         if digest(text.decode("utf-8", "replace")) != key.removeprefix("items:"):
             raise ChainError("the list of scenes of this chain was altered: its key does not match its content")
-        name, entries = _entries(text)
-        items = tuple(_current(self._catalog, name, entry) for entry in entries)
-        return FrozenItems(items, np.array([item.bbox for item in items], dtype=np.float64).reshape(-1, 4))
+        return _entries(text)
 
 
 class Entry(NamedTuple):

@@ -5,6 +5,7 @@ usage: start_lab.py NOTEBOOK [OPTION OF JUPYTERLAB ...]
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -25,6 +26,7 @@ def main(notebook: str, *options: str) -> int:
     command += ["--ServerApp.log_level=WARN", "--no-browser", *options]
     if os.geteuid() == 0:
         command.append("--allow-root")
+    quiet_news()
     print("Starting JupyterLab ...", flush=True)
     lab = subprocess.Popen(command, cwd=ROOT)
     # Ctrl-C reaches the child too; it ends by itself and is waited for
@@ -34,6 +36,15 @@ def main(notebook: str, *options: str) -> int:
     if address:
         print(f"\nOpen this address in a browser (Ctrl-C here ends it):\n\n    {address}\n", flush=True)
     return lab.wait()
+
+
+def quiet_news() -> None:
+    """Answer JupyterLab's question about news once, in this environment alone: a demo must not begin with it."""
+    overrides = Path(sys.prefix) / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+    if not overrides.exists():
+        overrides.parent.mkdir(parents=True, exist_ok=True)
+        answer = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+        overrides.write_text(json.dumps(answer))
 
 
 def wait_for_address(lab: subprocess.Popen[bytes], notebook: str) -> str | None:

@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from jeoview import chain
-from jeoview.describe import describe, options_of
+from jeoview.describe import describe
 from jeoview.engine import Engine
-from jeoview.errors import SourceError
 from jeoview.graph import Node, parameters, walk
 from jeoview.grid import Grid, tile_grid, tiles_grid
 from jeoview.io import encode, legend
@@ -131,24 +130,8 @@ class Work:
             "unit": describe(base).unit,
             "bbox": list(schema.bbox) if schema.bbox else None,
             "name": _name(node),
-            "attribution": self._attribution(node),
+            "attribution": self.engine.credits(node),
         }
-
-    def _attribution(self, node: Node) -> str:
-        """The collections, said to be simulated where they are."""
-        titles: dict[str, None] = {}
-        for part in walk(node):
-            if find(part.operator).mode is not Mode.SOURCE or "items" not in part.arguments:
-                continue
-            document = json.loads(self.engine.store.get(options_of(part)["items"]) or b"{}")
-            try:
-                info = self.engine.catalog.collection(document.get("collection", ""))
-            except (LookupError, SourceError):
-                continue
-            title = info.title or info.name
-            marked = not info.simulated or "simulated" in title.lower()
-            titles[title if marked else f"{title} (simulated)"] = None
-        return ", ".join(titles)
 
 
 def _view(corners: list[int] | None) -> Grid | None:

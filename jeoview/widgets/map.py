@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from jeoview.engine import Engine
 from jeoview.errors import ParameterError
 from jeoview.grid import check_bounds
 from jeoview.image import Image
@@ -12,7 +13,6 @@ from jeoview.projection import Bounds
 from jeoview.widgets.basemaps import check_basemap
 from jeoview.widgets.layers import MapLayer, TileSession, Value, check_image
 from jeoview.widgets.scene import LayerName, Scene
-from jeoview.widgets.source import credit_of
 from jeoview.widgets.view import ASSUMED_HEIGHT
 from jeoview.widgets.window import Window
 
@@ -114,7 +114,7 @@ class Map:
             known = next((layer for layer in self.layers if layer.name == chosen), None)
             if known is not None:
                 return _replace(known, image, opacity, visible, failed=scene.messages.about(chosen))
-            credit = credit_of(check_image(image)) if attribution is None else attribution
+            credit = Engine.default().credits(check_image(image).node) if attribution is None else attribution
             layer = MapLayer(scene, image, name=chosen, opacity=opacity, visible=visible, credit=credit)
             if not self._placed and layer.bbox is not None:
                 self.fit(layer.bbox)
