@@ -195,7 +195,8 @@ class Engine:
 
     def credits(self, node: Node) -> str:
         """The collections behind a chain, joined by commas; simulated ones are called so."""
-        return ", ".join(dict.fromkeys(self._scenes.credit(part) for part in walk(node) if is_source(part)))
+        credits = dict.fromkeys(self._scenes.credit(part) for part in walk(node) if is_source(part))
+        return ", ".join(filter(None, credits))
 
     def admit(self, cost: Cost) -> None:
         """Refuse a cost above the settings.

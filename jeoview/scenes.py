@@ -75,8 +75,11 @@ class Scenes:
         return tuple(Layer(item, _date(item, node)) for item in self.of(node, grid))
 
     def credit(self, node: Node) -> str:
-        """Title of the collection that a node reads; the name where the catalogue has it no more."""
-        name = self._document(options_of(node)["items"])[0]
+        """Title of the collection that a node reads; its name, or nothing, where that is all that is known."""
+        try:
+            name = self._document(options_of(node)["items"])[0]
+        except KeyUnknownError:
+            return ""
         try:
             info = self._catalog.collection(name)
         except CollectionError:
