@@ -195,8 +195,8 @@ class Engine:
 
     def credits(self, node: Node) -> str:
         """The collections behind a chain, joined by commas; simulated ones are called so."""
-        credits = dict.fromkeys(self._scenes.credit(part) for part in walk(node) if is_source(part))
-        return ", ".join(filter(None, credits))
+        titles = dict.fromkeys(self._scenes.credit(part) for part in walk(node) if is_source(part))
+        return ", ".join(filter(None, titles))
 
     def admit(self, cost: Cost) -> None:
         """Refuse a cost above the settings.
