@@ -1,0 +1,123 @@
+"""How well phases agree: with a series that is known, and around loops of three pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from jeoview.kernels.lanes import WIDTH as LANES
+from jeoview.kernels.lanes import fma, splat, sqrt, store, unpack, where_number, where_positive
+from jeoview.kernels.network import Network
+from jeoview.kernels.phasor import add_phasor
+from jeoview.kernels.stack import BLOCK, Stack, emit, fetch
+
+Doubles = NDArray[np.float64]
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+
+def misfit(phase: Stack, series: Stack, network: Network, scale: float) -> Floats:
+    """What a series leaves of the phases: r = phase - scale (x_later - x_earlier).
+
+    Parameters
+    ----------
+    phase : Stack
+        Radians, a layer for each pair; NaN = not used.
+    series : Stack
+        A layer for each date; NaN = unknown, and its pairs are not used.
+    network : Network
+        The pairs.
+    scale : float
+        From the unit of the series to radians.
+
+    Returns
+    -------
+    (2, pixel) float32
+        abs(mean exp(j r)) and sqrt(mean r**2) in rad; NaN where no pair is used.
+    """
+    out = np.empty(2 * phase.pixels, dtype=np.float32)
+    _misfit(phase, series, network.earlier, network.later, scale, out)
+    return out.reshape(2, -1)
+
+
+@njit(cache=True, nogil=True)
+def _misfit(
+    phase: Stack, series: Stack, earlier: Integers, later: Integers, scale: float, out: Floats
+) -> None:  # pragma: no cover - compiled
+    phases, values = np.empty(phase.layers * BLOCK, np.float32), np.empty(series.layers * BLOCK, np.float32)
+    spare = np.empty(LANES, np.float32)
+    zero, one, none = splat(0.0), splat(1.0), splat(np.nan)
+    for first in range(0, phase.pixels, BLOCK):
+        width = min(BLOCK, phase.pixels - first)
+        fetch(phase, first, width, phases)
+        fetch(series, first, width, values)
+        for group in range(0, width, LANES):
+            cosine, sine, squares, pairs = zero, zero, zero, zero
+            for k in range(phase.layers):
+                step = unpack(values, later[k] * BLOCK + group) - unpack(values, earlier[k] * BLOCK + group)
+                rest = unpack(phases, k * BLOCK + group) - step * splat(scale)
+                used = where_number(rest, one, zero)
+                rest = where_number(rest, rest, zero)
+                cosine, sine = add_phasor(rest, used, cosine, sine)
+                squares = fma(rest, rest, squares)
+                pairs = pairs + used
+            index, count = first + group, min(LANES, width - group)
+            length = sqrt(fma(cosine, cosine, sine * sine))
+            emit(out, index, count, spare, where_positive(pairs, length / pairs, none))
+            emit(out, index + phase.pixels, count, spare, where_positive(pairs, sqrt(squares / pairs), none))
+
+
+def loops(phase: Stack, triplets: Integers) -> Floats:
+    """Mean phasor of the closures C = phi_ij + phi_jk - phi_ik.
+
+    Parameters
+    ----------
+    phase : Stack
+        Radians, a layer for each pair; NaN = not used.
+    triplets : (triplet, 3) int64
+        Layers of ij, jk and ik.
+
+    Returns
+    -------
+    (2, pixel) float32
+        Norm, 0 to 1, and argument in rad of mean exp(j C); NaN where no triplet is whole.
+    """
+    out = np.empty(2 * phase.pixels, dtype=np.float32)
+    _loops(phase, triplets, out)
+    return out.reshape(2, -1)
+
+
+@njit(cache=True, nogil=True)
+def _loops(phase: Stack, triplets: Integers, out: Floats) -> None:  # pragma: no cover - compiled
+    phases, sums = np.empty(phase.layers * BLOCK, np.float32), np.empty((3, LANES))
+    for first in range(0, phase.pixels, BLOCK):
+        width = min(BLOCK, phase.pixels - first)
+        fetch(phase, first, width, phases)
+        for group in range(0, width, LANES):
+            _add_loops(phases, triplets, group, sums)
+            for lane in range(min(LANES, width - group)):
+                cosine, sine, count = sums[0, lane], sums[1, lane], sums[2, lane]
+                index = first + group + lane
+                if count > 0.0:
+                    out[index] = np.sqrt(cosine * cosine + sine * sine) / count
+                    out[index + phase.pixels] = np.arctan2(sine, cosine)
+                else:
+                    out[index] = np.nan
+                    out[index + phase.pixels] = np.nan
+
+
+@njit(cache=True, nogil=True)
+def _add_loops(phases: Floats, triplets: Integers, group: int, sums: Doubles) -> None:  # pragma: no cover - compiled
+    """Sums of cosine, sine and ones over the triplets that a pixel has whole."""
+    zero, one = splat(0.0), splat(1.0)
+    cosine, sine, count = zero, zero, zero
+    for t in range(triplets.shape[0]):
+        there = unpack(phases, triplets[t, 0] * BLOCK + group) + unpack(phases, triplets[t, 1] * BLOCK + group)
+        closure = there - unpack(phases, triplets[t, 2] * BLOCK + group)
+        whole = where_number(closure, one, zero)
+        cosine, sine = add_phasor(where_number(closure, closure, zero), whole, cosine, sine)
+        count = count + whole
+    store(sums, 0, cosine)
+    store(sums, 1, sine)
+    store(sums, 2, count)
