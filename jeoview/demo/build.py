@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from tqdm import tqdm
 
-from jeoview.catalog import Catalog, Item, Query
-from jeoview.catalog.stac import from_stac, to_stac
+from jeoview.catalog import Item
 from jeoview.demo.dem import dem_grid
-from jeoview.demo.items import COLLECTIONS, at_home, write_dem, write_scene
+from jeoview.demo.folder import catalogue, finish, is_ready, register, renamed
+from jeoview.demo.items import COLLECTIONS, write_dem, write_scene
 from jeoview.demo.sentinel2 import PASSES, Pass, Stage, Tile, scene, stage, tiles
 from jeoview.demo.terrain import GROUND, relief
 from jeoview.demo.vectors import layers
@@ -98,11 +94,10 @@ def prepare(home: Path | None = None, size: Size = "full", progress: bool = True
     """
     if size not in PLANS:
         raise ParameterError(f"size is {size!r}; {choices(str(size), PLANS)}")
-    chosen = settings()
-    target = (home or chosen.home) / "demo"
-    if not _ready(target, size):
+    target = (home or settings().home) / "demo"
+    if not is_ready(target, VERSION, size):
         _build(target, size, progress)
-    _register(target, chosen.catalog if home in (None, chosen.home) else target.parent / "catalog.sqlite")
+    register(target, catalogue(home), COLLECTIONS)
     return target
 
 
@@ -114,61 +109,12 @@ def vectors_path(home: Path | None = None) -> Path:
 # -- on disk -------------------------------------------------------------------------------------
 
 
-def _ready(target: Path, size: str) -> bool:
-    """Whether the folder holds this version, in this size or the full one."""
-    try:
-        stamp = json.loads((target / "stamp.json").read_text())
-    except (OSError, ValueError):
-        return False
-    return isinstance(stamp, dict) and stamp.get("version") == VERSION and stamp.get("size") in (size, "full")
-
-
 def _build(target: Path, size: str, progress: bool) -> None:
     plan = PLANS[size]
-    with _renamed(target) as folder:
+    with renamed(target) as folder:
         items = [*_write_scenes(folder, plan, progress), write_dem(folder, _bbox(plan))]
         write_vector(folder / VECTORS, layers(_area(plan), _area(plan)), written="2023-12-31T00:00:00Z")
-        documents = [to_stac(item) for item in sorted(items, key=lambda item: (item.datetime, item.id))]
-        (folder / "items.json").write_text(json.dumps(documents, indent=1))
-        (folder / "stamp.json").write_text(json.dumps({"version": VERSION, "size": size}))
-
-
-@contextmanager
-def _renamed(target: Path) -> Iterator[Path]:
-    """A folder to fill that becomes ``target`` at the end, or vanishes."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(target)
-    folder = target.with_name(f".{target.name}-{os.getpid()}.part")
-    old = target.with_name(f".{target.name}-{os.getpid()}.old")
-    folder.mkdir()
-    try:
-        yield folder
-        if target.exists():
-            target.replace(old)
-        folder.replace(target)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _sweep(target: Path) -> None:
-    """Remove what processes that were killed have left."""
-    for left in target.parent.glob(f".{target.name}-*.*"):
-        number = left.stem.rpartition("-")[2]
-        if left.suffix in (".part", ".old") and number.isdecimal() and not _alive(int(number)):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _alive(process: int) -> bool:
-    if process == os.getpid():
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        finish(folder, items, VERSION, size)
 
 
 # -- simulation ----------------------------------------------------------------------------------
@@ -214,22 +160,3 @@ def _bbox(plan: Plan) -> Bounds:
     west, south, east, north = zip(*(tile.grid.bbox for tile in plan.tiles), strict=True)
     margin = 1 / 60
     return dem_grid((min(west) - margin, min(south) - margin, max(east) + margin, max(north) + margin)).bounds
-
-
-# -- catalogue -----------------------------------------------------------------------------------
-
-
-def _register(folder: Path, catalogue: Path) -> None:
-    """Make the catalogue know exactly the items of the folder; nothing is written where it does."""
-    documents = json.loads((folder / "items.json").read_text())
-    items = [at_home(from_stac(document), folder) for document in documents]
-    catalog = Catalog(catalogue)
-    known = set(catalog.collections())
-    for info in COLLECTIONS:
-        mine = {item.id: item for item in items if item.collection == info.name}
-        there = {item.id: item for item in catalog.search(Query(info.name))} if info.name in known else None
-        if there == mine:
-            continue
-        catalog.remove_collection(info.name)
-        catalog.add_collection(info)
-        catalog.add_items(mine.values())
