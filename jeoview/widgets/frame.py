@@ -56,6 +56,10 @@ class Frame:
         self.widget = ipywidgets.VBox([looks, row, *below])
         self.widget.add_class("jv-map")
 
+    def append(self, widget: Any) -> None:
+        """Put a widget below all others."""
+        self.widget.children = (*self.widget.children, widget)
+
     def legend(self, html: str) -> None:
         """Show these legends in the corner of the map."""
         self._legend.value = html

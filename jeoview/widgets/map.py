@@ -11,6 +11,7 @@ from jeoview.grid import check_bounds
 from jeoview.image import Image
 from jeoview.projection import Bounds
 from jeoview.widgets.basemaps import check_basemap
+from jeoview.widgets.inspector import Inspector
 from jeoview.widgets.layers import MapLayer, TileSession, Value, check_image
 from jeoview.widgets.scene import LayerName, Scene
 from jeoview.widgets.view import ASSUMED_HEIGHT
@@ -238,6 +239,26 @@ class Map:
             If no layer has such a parameter, or the value does not fit.
         """
         self._scene.sliders.set(name, value)
+
+    def add_inspector(self, image: Image, name: str = "Values") -> Inspector:
+        """Show the values of an image where the map is clicked: a table, or a chart over time with its linear fit.
+
+        Parameters
+        ----------
+        image : Image
+            Bands, or a series such as a displacement; it need not be a layer.
+        name : str
+            Heading.
+
+        Raises
+        ------
+        ParameterError
+            If it is no image.
+        """
+        check_image(image)
+        inspector = Inspector(self._window, image, check_name(name), lambda: self.parameters)
+        self._scene.frame.append(inspector.widget)
+        return inspector
 
     @property
     def messages(self) -> tuple[str, ...]:
