@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from jeoview.export.request import Resolution
 from jeoview.graph import Node
 from jeoview.graph import Parameter
-from jeoview.quantities import Metres
 from jeoview.operator import Operator
 from jeoview.operator import Schema
 from jeoview.projection import Bounds
+from jeoview.quantities import Metres
 from jeoview.raster import Array
 from jeoview.raster import Kind
 from numpy.typing import NDArray
@@ -816,7 +816,8 @@ class Image:
         ----------
         path : path
             Ends in ``.tif``. A series becomes one band for each date and band, described ``date band``; with ``{date}``
-            in the name, one file for each date.
+            in the name, one file for each date. Scenes within 5 minutes, which are one pass of a satellite, are one
+            date: the first of the collection's order lies on top.
         bounds : (west, south, east, north), optional
             In units of ``crs``; by default the extent of the image, grown to multiples of the resolution.
         crs : str
@@ -947,7 +948,8 @@ class Image:
         Returns
         -------
         xarray.DataArray
-            Dimensions ``band, y, x`` or ``time, band, y, x``; coordinates of pixel centres, band names and UTC times;
+            Dimensions ``band, y, x`` or ``time, band, y, x``, one time for each scene; coordinates of pixel centres, band
+            names and UTC times;
             ``spatial_ref`` as rioxarray reads it; attributes ``crs``, ``transform`` (a, b, c, d, e, f), ``unit``,
             ``chain`` and, where pixels were made by a program, ``simulated``.
 

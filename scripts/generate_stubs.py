@@ -23,7 +23,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
-from jeoview.export import EXITS
+from jeoview.export import COLLECTION_EXITS, EXITS
 from jeoview.image import methods
 from jeoview.operator import Operator
 from jeoview.quantities import Metres
@@ -51,16 +51,20 @@ class Stub:
         return ROOT / (self.module.replace(".", "/") + ".pyi")
 
 
-STUBS = (Stub("jeoview.image", "Image", {**RECIPES, **EXITS}),)
+STUBS = (
+    Stub("jeoview.image", "Image", {**RECIPES, **EXITS}),
+    Stub("jeoview.collection.images", "ImageCollection", {**RECIPES, **COLLECTION_EXITS}),
+)
 
 
 EXTRA = {
     "Mapping": "from collections.abc import Mapping",
     "Sequence": "from collections.abc import Sequence",
     "Any": "from typing import Any",
+    "Operand": "from jeoview.image import Operand",
     "Literal": "from typing import Literal",
     "Parameter": "from jeoview.graph import Parameter",
-    "Metres": "from jeoview.operator import Metres",
+    "Metres": "from jeoview.quantities import Metres",
 }
 
 
@@ -70,10 +74,14 @@ def generate(stub: Stub) -> str:
     needed: dict[str, str] = {}
     body = "\n".join(text for item in source.body for text in _statement(item, stub, needed))
     known = {**EXTRA, **_imports(stub.module), **needed}
-    own = {item.name for item in source.body if isinstance(item, ast.ClassDef | ast.FunctionDef)} | {"Operand"}
+    own = {item.name for item in source.body if isinstance(item, ast.ClassDef | ast.FunctionDef)}
     used = {part.id for part in ast.walk(ast.parse(body)) if isinstance(part, ast.Name)} - own
-    imports = sorted({known[name] for name in used if name in known})
+    imports = sorted({known[name] for name in used if name in known and not _is_from(known[name], stub.module)})
     return "\n".join([HEADER, *imports, "", body, ""])
+
+
+def _is_from(statement: str, module: str) -> bool:
+    return statement.startswith(f"from {module} import ")
 
 
 def _statement(item: ast.stmt, stub: Stub, needed: dict[str, str]) -> Iterator[str]:
@@ -97,10 +105,11 @@ def _class(item: ast.ClassDef, stub: Stub, needed: dict[str, str]) -> Iterator[s
         elif isinstance(part, ast.Assign) and not ast.unparse(part.targets[0]).startswith("_"):
             yield _indented(f"{ast.unparse(part.targets[0])} = {ast.unparse(part.value)}")
     if item.name == stub.owner:
-        yield from map(_indented, _members(stub, needed))
+        own = {part.name for part in item.body if isinstance(part, ast.FunctionDef)}
+        yield from map(_indented, _members(stub, needed, own))
 
 
-def _members(stub: Stub, needed: dict[str, str]) -> Iterator[str]:
+def _members(stub: Stub, needed: dict[str, str], own: set[str]) -> Iterator[str]:
     if stub.module == "jeoview.image":
         yield "node: Node"
     for name in (*SPECIAL, *(f"r{name}" for name in SPECIAL), *COMPARED):
@@ -109,7 +118,7 @@ def _members(stub: Stub, needed: dict[str, str]) -> Iterator[str]:
     for name in ("neg", "invert", "abs"):
         yield f"def __{name}__(self) -> Image: ..."
     for name, found in methods().items():
-        if name not in stub.functions:
+        if name not in stub.functions and name not in own:
             yield f"def {name}({_operator_arguments(found)}) -> Image:\n{_indented(_doc(found.help))}\n    ..."
     for name, function in sorted(stub.functions.items()):
         yield _written(name, function, needed)

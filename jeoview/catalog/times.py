@@ -42,6 +42,27 @@ def parse_time(value: object, what: str = "time") -> dt.datetime:
         raise ParameterError(f"{what} is {value!r}; expected a date such as '2017-05-01' or RFC 3339") from None
 
 
+def parse_period(value: object, what: str = "time") -> tuple[dt.datetime, dt.datetime]:
+    """Return the start and the end (not included) of the year, month or day that a value names.
+
+    An instant names its day.
+
+    Raises
+    ------
+    ParameterError
+        If it is no date.
+    """
+    start = parse_time(value, what)
+    if start.year == dt.MAXYEAR:
+        raise ParameterError(f"{what} is {value!r}; expected a year before {dt.MAXYEAR}")
+    partial = _PARTIAL.fullmatch(value.strip()) if isinstance(value, str) else None
+    if partial is None:
+        start = start.replace(hour=0, minute=0, second=0, microsecond=0)
+        return start, start + dt.timedelta(days=1)
+    later = start.year * 12 + start.month - 1 + (1 if partial[2] else 12)
+    return start, start.replace(year=later // 12, month=later % 12 + 1)
+
+
 def format_time(value: dt.datetime) -> str:
     """RFC 3339 in UTC with a Z; fractions of a second only where there are any."""
     return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")

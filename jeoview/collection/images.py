@@ -6,7 +6,6 @@ freezes the answer: the list of scenes with the version of each file, under its 
 
 from __future__ import annotations
 
-import datetime as dt
 import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,7 @@ from jeoview.catalog import Catalog, CollectionInfo, Item, Query
 from jeoview.catalog.database import check_limit
 from jeoview.catalog.filters import Expression, check_filter
 from jeoview.catalog.places import find_place
-from jeoview.catalog.times import format_time, parse_time
+from jeoview.catalog.times import format_time, parse_period, parse_time
 from jeoview.collection.areas import read_area
 from jeoview.collection.describe import CLOUD, Description, describe, row_of
 from jeoview.collection.files import register_files
@@ -103,25 +102,24 @@ class ImageCollection:
         meets = {"op": "s_intersects", "args": [{"property": "geometry"}, found]}
         return self._narrow(f"an area ({found['type']})", filter=meets)
 
-    def filter_date(self, start: Any, end: Any = None) -> ImageCollection:
+    def filter_date(self, start: Any, end: Any = ...) -> ImageCollection:
         """Scenes from ``start`` on and before ``end``: the start is included, the end is not (as in Earth Engine).
 
         Parameters
         ----------
         start, end : str, date or None
-            ``"2023-05-01"``, ``"2023-05"``, RFC 3339 or a Python date. Without ``end``: the one day ``start``;
-            None leaves a side open where the other is given.
+            ``"2023-05-01"``, ``"2023-05"`` (its first day), RFC 3339 or a Python date; without zone it is UTC. None
+            leaves a side open. ``start`` alone stands for the whole year, month or day that it names.
 
         Raises
         ------
         ParameterError
             If a date cannot be read, or the start is not before the end.
         """
-        first = None if start is None else parse_time(start, "start")
-        if end is None and first is not None:
-            first = first.replace(hour=0, minute=0, second=0, microsecond=0)
-            last: dt.datetime | None = first + dt.timedelta(days=1)
+        if end is ...:
+            first, last = (None, None) if start is None else parse_period(start, "start")
         else:
+            first = None if start is None else parse_time(start, "start")
             last = None if end is None else parse_time(end, "end")
         if first is None and last is None:
             raise ParameterError("filter_date: give a start, an end, or both")

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from jeoview.catalog import Band, BandInfo, Catalog, CollectionInfo, Item, Query
 from jeoview.catalog.stac import from_stac, to_stac
-from jeoview.catalog.times import format_time, microseconds, parse_time
+from jeoview.catalog.times import format_time, microseconds, parse_period, parse_time
 from jeoview.errors import CollectionError, ParameterError, SourceError, StoreError
 
 AFFINE = (10.0, 0.0, 500000.0, 0.0, -10.0, 5200000.0)
@@ -295,6 +295,25 @@ def test_decoding_tells_items_apart_that_give_other_values() -> None:
 def test_times_are_read(given: Any, expected: str) -> None:
     value = given if isinstance(given, str) else given.astype(object)
     assert format_time(parse_time(value)) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "start", "end"),
+    [
+        ("2023", "2023-01-01", "2024-01-01"),
+        ("2023-12", "2023-12-01", "2024-01-01"),
+        ("2024-02", "2024-02-01", "2024-03-01"),
+        ("2024-02-29", "2024-02-29", "2024-03-01"),
+        ("2024-02-29T23:10:00Z", "2024-02-29", "2024-03-01"),
+    ],
+)
+def test_periods(given: str, start: str, end: str) -> None:
+    assert parse_period(given) == (parse_time(start), parse_time(end))
+
+
+def test_the_last_year_has_no_end() -> None:
+    with pytest.raises(ParameterError, match="9999"):
+        parse_period("9999-12")
 
 
 @pytest.mark.parametrize("given", ["yesterday", "2017-13-01", "2017-02-30", 2017, None, "", "99999"])
