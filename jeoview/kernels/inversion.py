@@ -6,7 +6,7 @@ Sixteen pixels go side by side (`jeoview.kernels.lanes`) through a solver that n
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -55,7 +55,7 @@ class _Room(NamedTuple):
     own_tied: _Factor
     whole: _Factor
     whole_tied: _Factor
-    phase: Doubles
+    block: Floats
     weight: Doubles
     solution: Doubles
     pull: Doubles
@@ -80,12 +80,12 @@ def _make_factor(made: _Factor, weight: Doubles, plan: Elimination, tie: float) 
 
 
 @njit(cache=True, nogil=True)
-def _flows(room: _Room, plan: Elimination) -> None:  # pragma: no cover - compiled
+def _flows(room: _Room, plan: Elimination, group: int) -> None:  # pragma: no cover - compiled
     """The right-hand side: what the weighted phases bring to each date."""
     for date in range(plan.position.size):
         store(room.solution, date, splat(0.0))
     for k in range(plan.entry.size):
-        flow = load(room.phase, k) * load(room.weight, k)
+        flow = _phase(room, k, group) * load(room.weight, k)
         later, earlier = plan.later[k], plan.earlier[k]
         store(room.solution, later, load(room.solution, later) + flow)
         store(room.solution, earlier, load(room.solution, earlier) - flow)
@@ -138,7 +138,7 @@ def _bridge(room: _Room, tied: _Factor, plan: Elimination, bridge: Bridge) -> No
 
 @njit(cache=True, nogil=True)
 def _invert_group(
-    room: _Room, plan: Elimination, bridge: Bridge, complete: bool, known: bool
+    room: _Room, plan: Elimination, bridge: Bridge, group: int, complete: bool, known: bool
 ) -> bool:  # pragma: no cover - compiled
     """Solve a group; whether a date of it may be unknown, and ``reached`` says which."""
     # Without gaps and weights every pixel has the same factor, made once: the same numbers, so the same bits.
@@ -147,7 +147,7 @@ def _invert_group(
         _make_factor(own, room.weight, plan, 0.0)
         if bridge.gamma > 0.0:
             _make_factor(tied, room.weight, plan, bridge.gamma * bridge.gamma)
-    _flows(room, plan)
+    _flows(room, plan, group)
     solve(own.entries, own.roots, room.solution, plan)
     gaps = splat(0.0)
     for j in range(plan.start.size - 1):
@@ -166,11 +166,24 @@ def _invert_group(
 
 
 @njit(cache=True, nogil=True)
-def _any_used(room: _Room, pairs: int) -> tuple[bool, bool]:  # pragma: no cover - compiled
-    """Whether a pair is valid anywhere in the group, and whether every pair is everywhere."""
+def _phase(room: _Room, pair: int, group: int) -> Any:  # pragma: no cover - compiled
+    """Phase of a pair, 0 where there is none (its weight is 0 there)."""
+    value = unpack(room.block, pair * BLOCK + group)
+    return where_number(value, value, splat(0.0))
+
+
+@njit(cache=True, nogil=True)
+def _read_weights(
+    room: _Room, weighting: Weighting, coherence: Floats, group: int
+) -> tuple[bool, bool]:  # pragma: no cover - compiled
+    """Weights of the pairs; whether a pair counts anywhere in the group, and whether every pair does everywhere."""
     zero, one = splat(0.0), splat(1.0)
+    if weighting.kind != 0:
+        weigh(weighting, room.block, coherence, group, room.weight)
     valid, gaps = zero, zero
-    for k in range(pairs):
+    for k in range(room.weight.shape[0]):
+        if weighting.kind == 0:
+            store(room.weight, k, where_number(unpack(room.block, k * BLOCK + group), one, zero))
         weight = load(room.weight, k)
         valid = valid + weight
         gaps = gaps + where_positive(weight, zero, one)
@@ -178,21 +191,11 @@ def _any_used(room: _Room, pairs: int) -> tuple[bool, bool]:  # pragma: no cover
 
 
 @njit(cache=True, nogil=True)
-def _read_group(
-    room: _Room, weighting: Weighting, phase: Floats, coherence: Floats, group: int
-) -> None:  # pragma: no cover - compiled
-    """Phases, 0 where there is none, and weights."""
-    weigh(weighting, phase, coherence, group, room.weight)
-    for k in range(room.phase.shape[0]):
-        value = unpack(phase, k * BLOCK + group)
-        store(room.phase, k, where_number(value, value, splat(0.0)))
-
-
-@njit(cache=True, nogil=True)
 def _write_series(
-    out: Floats, index: int, step: int, count: int, room: _Room, plan: Elimination, scale: float, partial: bool
+    out: Floats, place: tuple[int, int, int], room: _Room, plan: Elimination, scale: float, partial: bool
 ) -> None:  # pragma: no cover - compiled
     """The solution at every date; NaN where no used pair ties the date to the first one, and where none is used."""
+    index, step, count = place
     none, pairs = splat(np.nan), splat(0.0)
     for k in range(plan.entry.size if partial else 0):
         pairs = pairs + load(room.weight, k)
@@ -207,14 +210,15 @@ def _write_series(
 
 @njit(cache=True, nogil=True)
 def _write_quality(
-    out: Floats, index: int, step: int, count: int, room: _Room, plan: Elimination, partial: bool
+    out: Floats, place: tuple[int, int, int], group: int, room: _Room, plan: Elimination, partial: bool
 ) -> None:  # pragma: no cover - compiled
     """The bands of `QUALITY`; NaN where no pair was used."""
+    index, step, count = place
     zero, one, none = splat(0.0), splat(1.0), splat(np.nan)
     cosine, sine, squares, pairs = zero, zero, zero, zero
     for k in range(plan.entry.size):
         used = where_positive(load(room.weight, k), one, zero)
-        rest = load(room.phase, k) - load(room.solution, plan.later[k]) + load(room.solution, plan.earlier[k])
+        rest = _phase(room, k, group) - load(room.solution, plan.later[k]) + load(room.solution, plan.earlier[k])
         cosine, sine = add_phasor(rest, used, cosine, sine)
         squares = fma(rest * rest, used, squares)
         pairs = pairs + used
@@ -229,10 +233,10 @@ def _write_quality(
 
 
 @njit(cache=True, nogil=True)
-def _write_nothing(out: Floats, index: int, step: int, count: int) -> None:  # pragma: no cover - compiled
-    for place in range(index, out.size, step):
-        for q in range(count):
-            out[place + q] = np.nan
+def _write_nothing(out: Floats, place: tuple[int, int, int]) -> None:  # pragma: no cover - compiled
+    for index in range(place[0], out.size, place[1]):
+        for q in range(place[2]):
+            out[index + q] = np.nan
 
 
 @njit(cache=True, nogil=True)
@@ -248,7 +252,7 @@ def _room(pairs: int, plan: Elimination) -> _Room:  # pragma: no cover - compile
         _Factor(_rows(tied), _rows(dates)),
         _Factor(_rows(entries), _rows(dates)),
         _Factor(_rows(tied), _rows(dates)),
-        _rows(pairs),
+        np.empty(pairs * BLOCK, np.float32),
         _rows(pairs),
         _rows(dates),
         _rows(dates),
@@ -273,28 +277,26 @@ def _invert(
 ) -> None:  # pragma: no cover - compiled
     """Fill what has a size of ``series`` (date, pixel) and ``quality`` (5, pixel), both flat."""
     room = _room(stack.layers, plan)
-    phase_block = np.empty(stack.layers * BLOCK, np.float32)
-    coherence_block = np.empty(coherence.layers * BLOCK, np.float32)
+    coherences = np.empty(coherence.layers * BLOCK, np.float32)
     known = False
     for first in range(0, stack.pixels, BLOCK):
         width = min(BLOCK, stack.pixels - first)
-        fetch(stack, first, width, phase_block)
-        fetch(coherence, first, width, coherence_block)
+        fetch(stack, first, width, room.block)
+        fetch(coherence, first, width, coherences)
         for group in range(0, width, LANES):
-            index, count = first + group, min(LANES, width - group)
-            _read_group(room, weighting, phase_block, coherence_block, group)
-            valid, whole = _any_used(room, stack.layers)
+            place = (first + group, stack.pixels, min(LANES, width - group))
+            valid, whole = _read_weights(room, weighting, coherences, group)
             if not valid:
-                _write_nothing(series, index, stack.pixels, count)
-                _write_nothing(quality, index, stack.pixels, count)
+                _write_nothing(series, place)
+                _write_nothing(quality, place)
                 continue
             complete = whole and weighting.kind == 0
-            partial = _invert_group(room, plan, bridge, complete, known)
+            partial = _invert_group(room, plan, bridge, group, complete, known)
             known = known or complete
             if series.size:
-                _write_series(series, index, stack.pixels, count, room, plan, scale, partial)
+                _write_series(series, place, room, plan, scale, partial)
             if quality.size:
-                _write_quality(quality, index, stack.pixels, count, room, plan, partial)
+                _write_quality(quality, place, group, room, plan, partial)
 
 
 def invert(
