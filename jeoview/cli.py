@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from jeoview.catalog import Catalog, Query
-from jeoview.errors import JeoviewError
+from jeoview.catalog import Catalog, CollectionInfo, Query
+from jeoview.errors import JeoviewError, ParameterError
 from jeoview.io.products import scan_folder
 from jeoview.settings import settings
 
@@ -42,6 +42,7 @@ def _ingest(given: argparse.Namespace) -> int:
     scan = scan_folder(given.folder, given.collection, given.date)
     catalog = Catalog(settings().catalog)
     for collection in scan.collections.values():
+        _check_name(catalog, collection)
         catalog.add_collection(collection)
     catalog.add_items(scan.items)
     for name, reason in scan.skipped:
@@ -54,12 +55,25 @@ def _ingest(given: argparse.Namespace) -> int:
     return 0 if scan.items else 1
 
 
+def _check_name(catalog: Catalog, collection: CollectionInfo) -> None:
+    """Observed and simulated scenes must not mix, nor files that a notebook makes anew."""
+    if collection.name in catalog.collections():
+        known = catalog.collection(collection.name)
+        if known.simulated or known.origin == "files":
+            what = "is simulated" if known.simulated else "was made by from_files"
+            raise ParameterError(f"the collection {collection.name!r} {what}; choose another name with --collection")
+
+
 def _collections(given: argparse.Namespace) -> int:  # noqa: ARG001 - every command is called alike
     catalog = Catalog(settings().catalog)
-    for name in catalog.collections():
+    names = catalog.collections()
+    for name in names:
         info = catalog.collection(name)
         label = " (simulated)" if info.simulated else ""
-        print(f"{name}{label}: {catalog.count(Query(name))} scenes, bands {', '.join(info.band_names)}")
+        title = f" - {info.title}" if info.title not in ("", name) else ""
+        print(f"{name}{label}{title}: {catalog.count(Query(name))} scenes, bands {', '.join(info.band_names)}")
+    if not names:
+        print("the catalogue is empty: `jeoview demo` or `jeoview ingest FOLDER` fill it", file=sys.stderr)
     return 0
 
 

@@ -1,0 +1,129 @@
+"""The command line: what a folder holds is in the catalogue afterwards, and what is left out is said."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import from_origin
+
+import jeoview as jv
+from jeoview.catalog import Catalog, CollectionInfo, Query
+from jeoview.cli import main
+from jeoview.settings import settings
+
+pytestmark = pytest.mark.usefixtures("jeoview_home")
+
+
+def raster(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    place = from_origin(600_000.0, 5_000_000.0, 10.0, 10.0)
+    with rasterio.open(
+        path, "w", driver="GTiff", crs="EPSG:32632", transform=place, width=8, height=8, count=1, dtype="uint8"
+    ) as target:
+        target.write(np.ones((1, 8, 8), np.uint8))
+    return path
+
+
+def test_real_landsat_scenes_are_ingested(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ingest", str(data_dir / "gdalcubes-l8ny18")]) == 0
+    assert capsys.readouterr().out.startswith("landsat-oli-c1-l1: 19 scenes, bands B1, B2, ")
+    scenes = jv.ImageCollection("landsat-oli-c1-l1")
+    assert scenes.count() == 19
+    assert scenes.filter_place("New York").count() == 19
+    folders = len(list((data_dir / "gdalcubes-l8ny18" / "L8NY18").glob("LC08_L1TP_013*")))
+    assert 0 < scenes.filter(jv.prop("landsat:wrs_path") == "013").count() == folders < 19
+    assert scenes.mask_clouds().median().ndvi().bands == ("ndvi",)
+    assert main(["ingest", str(data_dir / "gdalcubes-l8ny18")]) == 0, "a second time changes nothing"
+    assert scenes.count() == 19
+    key = scenes.image().key
+    assert main(["ingest", str(data_dir / "gdalcubes-l8ny18"), "--collection", "mine"]) == 0
+    assert jv.ImageCollection("mine").count() == 19
+    assert scenes.image().key == key
+
+
+def test_files_with_dates_are_ingested_and_the_others_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "stack"
+    raster(folder / "x_02012020.tif")
+    raster(folder / "nodate.tif")
+    assert main(["ingest", str(folder), "--date", "%d%m%Y"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "stack: 1 scenes, bands B1\n"
+    assert printed.err.startswith("left out nodate.tif: no date '%d%m%Y'")
+    assert jv.ImageCollection("stack").dates() == ["2020-01-02"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ingest", "nowhere"], "jeoview: 'nowhere' is not a folder"),
+        (["ingest", ".", "--date", "today"], "jeoview: date is 'today'"),
+    ],
+)
+def test_errors_are_one_line(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    raster(tmp_path / "x_20200101.tif")
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith(message)
+    assert printed.count("\n") == 1
+
+
+def test_a_folder_without_rasters_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ingest", str(tmp_path)]) == 1
+    assert "no raster was found" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("info", [CollectionInfo("demo", simulated=True), CollectionInfo("demo", origin="files")])
+def test_observed_and_simulated_scenes_do_not_mix(
+    info: CollectionInfo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    catalog = Catalog(settings().catalog)
+    catalog.add_collection(info)
+    raster(tmp_path / "x_20200101.tif")
+    assert main(["ingest", str(tmp_path), "--collection", "demo"]) == 1
+    assert "choose another name with --collection" in capsys.readouterr().err
+    assert catalog.collection("demo") == info
+    assert catalog.count(Query("demo")) == 0
+
+
+def test_collections_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["collections"]) == 0
+    printed = capsys.readouterr()
+    assert (printed.out, "catalogue is empty" in printed.err) == ("", True)
+    catalog = Catalog(settings().catalog)
+    catalog.add_collection(CollectionInfo("b", "Title of b", simulated=True))
+    catalog.add_collection(CollectionInfo("a"))
+    assert main(["collections"]) == 0
+    assert capsys.readouterr().out == "a: 0 scenes, bands \nb (simulated) - Title of b: 0 scenes, bands \n"
+
+
+def test_the_demo_is_prepared(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--size", "small"]) == 0
+    assert jv.ImageCollection("demo-sentinel-2").info.simulated
+    capsys.readouterr()
+    assert main(["collections"]) == 0
+    assert "demo-sentinel-2 (simulated)" in capsys.readouterr().out
+
+
+def test_the_command_is_installed_and_helps() -> None:
+    command = [str(Path(sys.executable).with_name("jeoview")), "ingest", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "--collection" in done.stdout
+    assert "%Y%m%d" in done.stdout
+
+
+def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["launch"])
+    assert "invalid choice" in capsys.readouterr().err
