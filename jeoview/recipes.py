@@ -248,7 +248,7 @@ def colormap(
     vmin: float | Parameter | None = None,
     vmax: float | Parameter | None = None,
     unit: str | None = None,
-    classes: Mapping[float, tuple[str, str]] | None = None,
+    classes: Mapping[int, Sequence[str]] | Mapping[float, Sequence[str]] | None = None,
 ) -> Image:
     """Colours for one band; NaN is transparent. The legend is drawn from this same step.
 
