@@ -682,7 +682,7 @@ class ImageCollection:
         vmin: float | Parameter | None = None,
         vmax: float | Parameter | None = None,
         unit: str | None = None,
-        classes: Mapping[float, tuple[str, str]] | None = None,
+        classes: Mapping[int, Sequence[str]] | Mapping[float, Sequence[str]] | None = None,
     ) -> Image:
         r"""Colours for one band; NaN is transparent. The legend is drawn from this same step.
 
