@@ -18,6 +18,7 @@ from jeoview.projection import WEB_MERCATOR, WGS84, Bounds, canonical_crs, trans
 
 TILE_SIZE = 256
 MAX_ZOOM = 24
+MAX_PIXELS = 2.0**53
 EARTH_HALF = math.pi * 6_378_137.0
 MERCATOR_LATITUDE = 85.0511287798066
 
@@ -72,9 +73,10 @@ class Grid:
     @property
     def bounds(self) -> Bounds:
         """(west, south, east, north) in units of the CRS."""
-        dx, dy = self.lattice.resolution
-        left, top = self.lattice.left + self.col * dx, self.lattice.top - self.row * dy
-        return left, top - self.height * dy, left + self.width * dx, top
+        (dx, dy), left, top = self.lattice.resolution, self.lattice.left, self.lattice.top
+        # From the lattice's origin, not from the other edge: neighbours share their edge to the last bit.
+        right, bottom = left + (self.col + self.width) * dx, top - (self.row + self.height) * dy
+        return left + self.col * dx, bottom, right, top - self.row * dy
 
     @property
     def bbox(self) -> Bounds:
@@ -150,7 +152,6 @@ class Grid:
         ]
 
 
-@lru_cache(maxsize=64)
 def web_mercator(zoom: object) -> Lattice:
     """The lattice of a zoom level of Web Mercator (EPSG:3857), 256-pixel tiles.
 
@@ -161,6 +162,11 @@ def web_mercator(zoom: object) -> Lattice:
     """
     if isinstance(zoom, bool) or not isinstance(zoom, int) or not 0 <= zoom <= MAX_ZOOM:
         raise ParameterError(f"zoom is {zoom!r}; expected a whole number from 0 to {MAX_ZOOM}")
+    return _web_mercator(zoom)
+
+
+@lru_cache(maxsize=64)
+def _web_mercator(zoom: int) -> Lattice:
     step = 2.0 * EARTH_HALF / (TILE_SIZE << zoom)
     return Lattice(WEB_MERCATOR, (step, step), -EARTH_HALF, EARTH_HALF)
 
@@ -174,7 +180,7 @@ def tile_grid(z: int, x: int, y: int) -> Grid:
         If there is no such tile.
     """
     lattice = web_mercator(z)
-    if not (0 <= x < 1 << z and 0 <= y < 1 << z):
+    if type(x) is not int or type(y) is not int or not (0 <= x < 1 << z and 0 <= y < 1 << z):
         raise ParameterError(f"there is no tile {z}/{x}/{y}: at zoom {z}, x and y go from 0 to {(1 << z) - 1}")
     return Grid(lattice, y * TILE_SIZE, x * TILE_SIZE, TILE_SIZE, TILE_SIZE)
 
@@ -196,8 +202,8 @@ def check_bounds(bounds: object, crs: str = WGS84) -> Bounds:
         If they are not four finite numbers west < east, south < north, inside the globe for degrees.
     """
     try:
-        west, south, east, north = (float(value) for value in bounds)  # type: ignore[attr-defined]
-    except (TypeError, ValueError):
+        west, south, east, north = (float(value) for value in bounds if not isinstance(value, str))  # type: ignore[attr-defined]
+    except (TypeError, ValueError, OverflowError):
         raise ParameterError(f"bounds are {bounds!r}; expected four numbers (west, south, east, north)") from None
     if not all(math.isfinite(value) for value in (west, south, east, north)) or west >= east or south >= north:
         raise ParameterError(f"bounds are {bounds!r}; expected (west, south, east, north), west < east, south < north")
@@ -237,7 +243,7 @@ def region_grid(
     LimitError
         If the grid would hold more than ``max_pixels``.
     """
-    bounds = check_bounds(bounds, crs)
+    bounds = check_bounds(bounds, canonical_crs(crs))
     if (zoom is None) == (resolution is None):
         raise ParameterError("give exactly one of zoom= and resolution=")
     if zoom is not None:
@@ -272,11 +278,13 @@ def _resolution_grid(bounds: Bounds, crs: str, resolution: float | tuple[float, 
     try:
         dx, dy = resolution if isinstance(resolution, (tuple, list)) else (resolution, resolution)
         dx, dy = float(dx), float(dy)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ParameterError(f"resolution is {resolution!r}; expected a number or a pair of numbers") from None
     if not (math.isfinite(dx) and math.isfinite(dy) and dx > 0 and dy > 0):
         raise ParameterError(f"resolution is {resolution!r}; expected positive numbers in units of {crs}")
     west, south, east, north = bounds
+    if not (east - west) / dx * ((north - south) / dy) < MAX_PIXELS:
+        raise LimitError(f"resolution {resolution!r} makes more pixels of the area {bounds} than anyone can count")
     width, height = math.ceil((east - west) / dx - 1e-6), math.ceil((north - south) / dy - 1e-6)
     return Grid(Lattice(crs, (dx, dy), west, north), 0, 0, max(height, 1), max(width, 1))
 
