@@ -18,7 +18,7 @@ from jeoview.settings import settings
 def catalogue(home: Path | None) -> Path:
     """The settings' catalogue; ``catalog.sqlite`` below a home of the caller's own."""
     chosen = settings()
-    return chosen.catalog if home in (None, chosen.home) else Path(home or chosen.home) / "catalog.sqlite"
+    return chosen.catalog if home is None or home == chosen.home else home / "catalog.sqlite"
 
 
 def is_ready(target: Path, version: int, size: str) -> bool:
