@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import glob
 import math
@@ -17,10 +16,10 @@ from jeoview.catalog.times import parse_time
 from jeoview.collection.files import register
 from jeoview.collection.frozen import freeze, user_catalog
 from jeoview.errors import CollectionError, ParameterError, SourceError, choices
-from jeoview.graph import Parameter, digest
+from jeoview.graph import digest
 from jeoview.image import Image, apply
 from jeoview.io.inspect import inspect
-from jeoview.io.products.interferograms import SENTINEL_1, Pair, PairOptions, Sign, pair_items
+from jeoview.io.products.interferograms import SENTINEL_1, Pair, PairOptions, Sign, pair_items, read_baselines
 from jeoview.projection import Bounds, is_geographic
 
 if TYPE_CHECKING:
@@ -115,7 +114,7 @@ class InterferogramCollection:
         root = Path(folder)
         unwrapped = _matches(str(root / "**" / "*_unw.tif"))
         wavelength = _tag(unwrapped[0], "WAVELENGTH_METRES", SENTINEL_1)
-        options = PairOptions(wavelength=wavelength, baselines=_baselines(root / "index.csv"))
+        options = PairOptions(wavelength=wavelength, baselines=read_baselines(root / "index.csv"))
         return _registered(name or root.name, unwrapped, _find(root, "**/*_cc.tif"), options)
 
     @classmethod
@@ -318,14 +317,7 @@ class InterferogramCollection:
         table = apply("reference_phase", (stack["unwrapped"],), {"region": self.place, "zoom": zoom})
         return apply("referenced", (stack, table), {})
 
-    def invert(
-        self,
-        method: str = "sbas",
-        weight: str = "none",
-        *,
-        min_coherence: float | Parameter = 0.0,
-        **options: Any,
-    ) -> Image:
+    def invert(self, method: str = "sbas", weight: str = "none", **options: Any) -> Image:
         """Displacement at every date, from the pairs by least squares, pixel by pixel.
 
         Parameters
@@ -334,10 +326,8 @@ class InterferogramCollection:
             NSBAS bridges subsets that no pair connects by a steady velocity; SBAS leaves them NaN.
         weight : {"none", "coherence", "fisher", "variance"}
             How a pair counts.
-        min_coherence : float or slider parameter
-            Pairs below it are left out of a pixel.
         **options
-            More of the operator ``invert``.
+            More of the operator ``invert``, for instance ``min_coherence``; slider parameters may stand there.
 
         Returns
         -------
@@ -350,15 +340,21 @@ class InterferogramCollection:
         ParameterError
             If no reference was chosen: an interferogram keeps an arbitrary constant.
         """
+        values = {"wavelength": self.wavelength, "method": method, "weight": weight, **options}
+        return apply("invert", (self._referenced("invert"),), values)
+
+    def quality(self, method: str = "sbas", weight: str = "none", **options: Any) -> Image:
+        """How well the pairs of a pixel agree with `invert` of the same options: the operator ``inversion_quality``."""
+        return apply(
+            "inversion_quality", (self._referenced("quality"),), {"method": method, "weight": weight, **options}
+        )
+
+    def _referenced(self, what: str) -> Image:
         if self.place is None:
             raise ParameterError(
-                "invert: choose a reference first, .reference(lon=, lat=): every pair keeps an arbitrary constant"
+                f"{what}: choose a reference first, .reference(lon=, lat=): every pair keeps an arbitrary constant"
             )
-        stack = self.image()
-        if isinstance(min_coherence, Parameter) or min_coherence > 0:
-            stack = apply("mask", (stack, apply("gte", (stack["coherence"], min_coherence), {})), {})
-        values = {"wavelength": self.wavelength, "method": method, "weight": weight, **options}
-        return apply("invert", (stack,), values)
+        return self.image()
 
 
 def _matches(pattern: str) -> list[Path]:
@@ -386,20 +382,3 @@ def _tag(path: Path, name: str, otherwise: float) -> float:
 
 def _is_byte(path: Path) -> bool:
     return inspect(path).bands[0].data_type == "uint8"
-
-
-def _baselines(table: Path) -> dict[Pair, float]:
-    """Perpendicular baselines of a table with columns date1, date2 and bperp_m; none where there is no such table."""
-    if not table.is_file():
-        return {}
-    with table.open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    try:
-        return {_days(row["date1"], row["date2"]): float(row["bperp_m"]) for row in rows}
-    except (KeyError, ValueError):
-        raise SourceError(f"{table.name}: expected the columns date1, date2 (20180106) and bperp_m") from None
-
-
-def _days(one: str, other: str) -> Pair:
-    first, second = (dt.datetime.strptime(text, "%Y%m%d").replace(tzinfo=dt.UTC).date() for text in (one, other))
-    return min(first, second), max(first, second)

@@ -7,6 +7,7 @@ item's properties.
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
@@ -143,3 +144,20 @@ def _item(collection: str, pair: Pair, phase: Path, coherence: Path | None, opti
     if pair in options.baselines:
         known["jeoview:bperp"] = options.baselines[pair]
     return make_item(collection, name_of(pair), end, bands, known)
+
+
+def read_baselines(table: Path) -> dict[Pair, float]:
+    """Perpendicular baselines of a table with columns date1, date2 and bperp_m; none where there is no such table."""
+    if not table.is_file():
+        return {}
+    with table.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    try:
+        return {_days(row["date1"], row["date2"]): float(row["bperp_m"]) for row in rows}
+    except (KeyError, ValueError):
+        raise SourceError(f"{table.name}: expected the columns date1, date2 (20180106) and bperp_m") from None
+
+
+def _days(one: str, other: str) -> Pair:
+    first, second = (dt.datetime.strptime(text, "%Y%m%d").replace(tzinfo=dt.UTC).date() for text in (one, other))
+    return min(first, second), max(first, second)
