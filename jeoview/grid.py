@@ -267,9 +267,10 @@ def _zoom_grid(bounds: Bounds, crs: str, zoom: int) -> Grid:
         west, south, east, north = transform_bounds(crs, WEB_MERCATOR, bounds)
     step = lattice.resolution[0]
     size = TILE_SIZE << zoom
-    # A bound that falls on a pixel edge up to rounding must not add a row of pixels.
-    col, row = math.floor((west + EARTH_HALF) / step + 1e-6), math.floor((EARTH_HALF - north) / step + 1e-6)
-    right, bottom = math.ceil((east + EARTH_HALF) / step - 1e-6), math.ceil((EARTH_HALF - south) / step - 1e-6)
+    # A bound that falls on a pixel edge up to rounding (of degrees: 0.1 micrometres) must not add a row of pixels.
+    slack = max(1e-6, 1e-7 / step)
+    col, row = math.floor((west + EARTH_HALF) / step + slack), math.floor((EARTH_HALF - north) / step + slack)
+    right, bottom = math.ceil((east + EARTH_HALF) / step - slack), math.ceil((EARTH_HALF - south) / step - slack)
     col, row, right, bottom = max(col, 0), max(row, 0), min(right, size), min(bottom, size)
     return Grid(lattice, row, col, max(bottom - row, 1), max(right - col, 1))
 
