@@ -178,11 +178,12 @@ def _read_weights(
 ) -> tuple[bool, bool]:  # pragma: no cover - compiled
     """Weights of the pairs; whether a pair counts anywhere in the group, and whether every pair does everywhere."""
     zero, one = splat(0.0), splat(1.0)
-    if weighting.kind != 0:
+    plain = weighting.kind == 0 and weighting.lowest == 0.0
+    if not plain:
         weigh(weighting, room.block, coherence, group, room.weight)
     valid, gaps = zero, zero
     for k in range(room.weight.shape[0]):
-        if weighting.kind == 0:
+        if plain:
             store(room.weight, k, where_number(unpack(room.block, k * BLOCK + group), one, zero))
         weight = load(room.weight, k)
         valid = valid + weight
@@ -367,5 +368,7 @@ def _run(
     out: tuple[Floats, Floats],
 ) -> None:
     if coherence is None:
+        if weighting.needs_coherence:
+            raise ValueError("this weighting needs coherence")
         coherence = phase._replace(layers=0)
     _invert(phase, coherence, plan, weighting, bridge or Bridge(0.0, np.empty(0)), scale, *out)

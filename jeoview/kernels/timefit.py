@@ -258,3 +258,23 @@ def fit(series: Stack, design: Design, *, robust: bool = False) -> Floats:
     out = np.empty(rows * series.pixels, dtype=np.float32)
     _fit_all(series, design, robust, out)
     return out.reshape(rows, -1)
+
+
+@njit(cache=True, nogil=True)
+def harmonic(cosine: Floats, sine: Floats, period: float) -> tuple[Floats, Floats]:  # pragma: no cover - compiled
+    """Amplitude of c cos + s sin, and when in its period it is highest, from 0 to ``period``.
+
+    Parameters
+    ----------
+    cosine, sine : (pixel,) float32
+        Coefficients.
+    period : float
+        In the unit of the second result.
+    """
+    amplitude, peak = np.empty_like(cosine), np.empty_like(cosine)
+    for i in range(cosine.size):
+        c, s = np.float64(cosine[i]), np.float64(sine[i])
+        amplitude[i] = np.sqrt(c * c + s * s)
+        turn = np.arctan2(s, c) / (2.0 * np.pi)
+        peak[i] = (turn + 1.0 if turn < 0.0 else turn) * period
+    return amplitude, peak

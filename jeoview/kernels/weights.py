@@ -36,14 +36,22 @@ class Weighting(NamedTuple):
         Looks that the Fisher information counts.
     variance : (1001,) float64
         Variance of the phase in rad**2 at coherences 0, 0.001 ... 1, of kind ``variance``; else empty.
+    lowest : float
+        A pair of lower coherence is not used; at 0 coherence is not looked at, unless the kind needs it.
     """
 
     kind: int
     looks: float
     variance: Doubles
+    lowest: float
+
+    @property
+    def needs_coherence(self) -> bool:
+        """Whether coherence is looked at."""
+        return self.kind != 0 or self.lowest > 0
 
     @classmethod
-    def of(cls, weight: Weight, looks: float | None) -> Weighting:
+    def of(cls, weight: Weight, looks: float | None = None, lowest: float = 0.0) -> Weighting:
         """The weighting of a name.
 
         Parameters
@@ -52,10 +60,12 @@ class Weighting(NamedTuple):
             1; g; 2 L g**2 / (1 - g**2); or 1 / variance(g, L / 1.94).
         looks : float, optional
             Looks L that the interferograms were averaged from; 1 where not given.
+        lowest : float
+            Lowest coherence of a pair that is used.
         """
         looks = 1.0 if looks is None else float(looks)
         table = _variances(looks / LOOKS_PER_INDEPENDENT) if weight == "variance" else np.empty(0)
-        return cls(KINDS[weight], looks, table)
+        return cls(KINDS[weight], looks, table, float(lowest))
 
 
 @lru_cache(maxsize=64)
@@ -111,11 +121,14 @@ def weigh(
     one, zero = splat(1.0), splat(0.0)
     for k in range(out.shape[0]):
         valid = where_number(unpack(phase, k * BLOCK + group), one, zero)
-        if weighting.kind == 0:
+        if weighting.kind == 0 and weighting.lowest == 0.0:
             store(out, k, valid)
             continue
         g = unpack(coherence, k * BLOCK + group)
-        valid = where_number(g, valid, zero)
+        valid = where_positive(splat(weighting.lowest) - g, zero, where_number(g, valid, zero))
+        if weighting.kind == 0:
+            store(out, k, valid)
+            continue
         g = _clipped(g, LOWEST, HIGHEST)
         if weighting.kind == 1:
             weight = g

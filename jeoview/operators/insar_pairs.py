@@ -1,0 +1,103 @@
+"""What operators on stacks of pairs share: the network behind the dates of a stack, and its bands."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from jeoview.errors import ParameterError
+from jeoview.kernels.network import Elimination, Network, eliminate, triplets
+from jeoview.kernels.stack import Stack
+from jeoview.operator import Names, Options, Schema
+from jeoview.raster import Raster
+
+PHASE, COHERENCE = "unwrapped", "coherence"
+DAYS_PER_YEAR = 365.25
+Wavelength = Annotated[float, Field(gt=0, le=10, json_schema_extra={"unit": "m"})]
+
+
+@dataclass(frozen=True, eq=False)
+class PairDates:
+    """The dates of a stack of pairs, and how the pairs join them.
+
+    Parameters
+    ----------
+    dates : tuple of str
+        Every acquisition once, ascending; RFC 3339.
+    network : Network
+        The pairs, by positions in ``dates``.
+    """
+
+    dates: tuple[str, ...]
+    network: Network
+
+    @property
+    def years(self) -> NDArray[np.float64]:
+        """Time of each date since the first one, in years of 365.25 days."""
+        return years_since(self.dates, self.dates[0])
+
+
+def years_since(dates: tuple[str, ...], first: str) -> NDArray[np.float64]:
+    """Years of 365.25 days from a date to others, all RFC 3339."""
+    start = dt.datetime.fromisoformat(first)
+    seconds = [(dt.datetime.fromisoformat(date) - start).total_seconds() for date in dates]
+    return np.array(seconds, dtype=np.float64) / (86_400.0 * DAYS_PER_YEAR)
+
+
+@lru_cache(maxsize=64)
+def pair_dates(intervals: tuple[str, ...]) -> PairDates:
+    """The dates and the network of a stack of pairs.
+
+    Parameters
+    ----------
+    intervals : tuple of str
+        ``earlier/later`` of each pair, RFC 3339 in UTC, as `Raster.dates` of a stack of pairs.
+
+    Raises
+    ------
+    ParameterError
+        If a layer is no pair, or its dates are not in order.
+    """
+    pairs = [_pair(interval) for interval in intervals]
+    dates = tuple(sorted({date for pair in pairs for date in pair}))
+    position = {date: index for index, date in enumerate(dates)}
+    return PairDates(dates, Network.of(len(dates), [(position[a], position[b]) for a, b in pairs]))
+
+
+def _pair(interval: str) -> tuple[str, str]:
+    earlier, slash, later = interval.partition("/")
+    if not slash:
+        raise ParameterError(
+            f"a layer is named {interval[:64]!r}; expected a stack of interferograms, earlier/later date each"
+        )
+    if earlier >= later:
+        raise ParameterError(f"the pair {interval[:64]!r} is not in the order earlier/later")
+    return earlier, later
+
+
+@lru_cache(maxsize=64)
+def elimination_of(intervals: tuple[str, ...], tied: bool) -> Elimination:
+    """The order of elimination of a network, made once and kept."""
+    return eliminate(pair_dates(intervals).network, tied=tied)
+
+
+@lru_cache(maxsize=64)
+def triplets_of(intervals: tuple[str, ...]) -> NDArray[np.int64]:
+    """The loops of three pairs of a network, made once and kept."""
+    return triplets(pair_dates(intervals).network)
+
+
+def layers(stack: Raster, band: str) -> Stack:
+    """One band of a stack for a kernel."""
+    return Stack.of(stack.array, stack.bands.index(band))
+
+
+def phase_only(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> tuple[Names, ...]:
+    """Of a stack only the phase is needed."""
+    return ((PHASE,),)

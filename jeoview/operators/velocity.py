@@ -1,0 +1,174 @@
+"""Velocity and other parameters of motion, fitted to a displacement series."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from jeoview.errors import ParameterError
+from jeoview.kernels.stack import Stack
+from jeoview.kernels.timefit import Design, fit, harmonic
+from jeoview.operator import BandsInput, Mode, Names, Options, Schema, SeriesInput, constant_unit, operator
+from jeoview.operators.insar_pairs import DAYS_PER_YEAR, years_since
+from jeoview.raster import Kind
+
+Doubles = NDArray[np.float64]
+Floats = NDArray[np.float32]
+Model = Literal["linear", "annual", "semiannual"]
+Degree = Annotated[int, Field(ge=1, le=5)]
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z)?$")]
+Days = Annotated[tuple[Day, ...], Field(max_length=16)]
+MILLIMETRES = 1000.0
+# Seasons are told from the first day of a year.
+NEW_YEAR = "2000-01-01T00:00:00Z"
+HARMONICS = {"linear": 0, "annual": 1, "semiannual": 2}
+
+
+@dataclass(frozen=True)
+class MotionModel:
+    """Offset, polynomial, seasons and steps; the columns of the fit in this order.
+
+    Parameters
+    ----------
+    degree : int
+        Of the polynomial.
+    harmonics : int
+        1: a year; 2: and half a year.
+    steps : tuple of str
+        Days of sudden motion.
+    """
+
+    degree: int
+    harmonics: int
+    steps: tuple[str, ...]
+
+    @property
+    def bands(self) -> Names:
+        """Names of what the fit gives."""
+        seasons = ("amplitude", "phase_of_year", "semiannual_amplitude", "semiannual_phase")[: 2 * self.harmonics]
+        acceleration = ("acceleration",) if self.degree > 1 else ()
+        steps = tuple(f"step{number}" for number in range(1, len(self.steps) + 1))
+        return ("velocity", "std", "rmse", *acceleration, *seasons, *steps)
+
+    def matrix(self, dates: tuple[str, ...]) -> Doubles:
+        """(date, parameter); time in years from the middle of the series."""
+        years, season = years_since(dates, dates[0]), years_since(dates, NEW_YEAR)
+        t = years - (years[0] + years[-1]) / 2
+        columns = [t**power for power in range(self.degree + 1)]
+        for harmonic_number in range(1, self.harmonics + 1):
+            angle = 2 * np.pi * harmonic_number * season
+            columns += [np.cos(angle), np.sin(angle)]
+        columns += [(season >= years_since((_moment(step),), NEW_YEAR)[0]).astype(np.float64) for step in self.steps]
+        return np.stack(columns, axis=1)
+
+    def results(self, rows: Floats) -> Floats:
+        """Bands from the rows of the kernel, in millimetres, (band, pixel)."""
+        size = self.degree + 1 + 2 * self.harmonics + len(self.steps)
+        scale = np.float32(MILLIMETRES)
+        out = [rows[1] * scale, rows[size] * scale, rows[size + 1] * scale]
+        if self.degree > 1:
+            out.append(rows[2] * (2 * scale))
+        for number in range(1, self.harmonics + 1):
+            first = self.degree + 2 * number - 1
+            amplitude, peak = harmonic(rows[first], rows[first + 1], DAYS_PER_YEAR / number)
+            out += [amplitude * scale, peak]
+        out += [row * scale for row in rows[size - len(self.steps) : size]]
+        return np.stack(out)
+
+
+def _moment(day: str) -> str:
+    return day if "T" in day else f"{day}T00:00:00Z"
+
+
+@lru_cache(maxsize=64)
+def _design(model: MotionModel, dates: tuple[str, ...]) -> Design:
+    """The model at the dates of a series, made once and kept."""
+    for step in model.steps:
+        if not dates[0] < _moment(step) <= dates[-1]:
+            raise ParameterError(
+                f"velocity: the step {step} lies outside the series, {dates[0][:10]} to {dates[-1][:10]}"
+            )
+    return Design.of(model.matrix(dates), slope=1)
+
+
+def _model(options: Options) -> MotionModel:
+    for step in options["steps"]:
+        try:
+            dt.datetime.fromisoformat(_moment(step))
+        except ValueError:
+            raise ParameterError(f"velocity: the step {step!r} is no day of the calendar") from None
+    steps = tuple(sorted(set(options["steps"]), key=_moment))
+    return MotionModel(options["degree"], HARMONICS[options["model"]], steps)
+
+
+def _motion_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    inputs[0].band("displacement", "velocity")
+    return _model(options).bands
+
+
+def _displacement_only(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> tuple[Names, ...]:
+    return (("displacement",),)
+
+
+@operator(
+    mode=Mode.PIXEL,
+    nodata="own",
+    bands=_motion_bands,
+    demand=_displacement_only,
+    unit=constant_unit("mm/yr"),
+)
+def velocity(
+    series: SeriesInput,
+    *,
+    model: Model = "linear",
+    degree: Degree = 1,
+    steps: Days = (),
+    robust: bool = False,
+) -> BandsInput:
+    """Velocity of every pixel and its standard error, by least squares over the dates that it has.
+
+    d(t) = offset + velocity t (+ higher powers) (+ c cos 2 pi t + s sin 2 pi t ...) (+ steps), t in years of
+    365.25 days. With ``model="annual"`` the definitions are those of the European Ground Motion Service.
+
+    Parameters
+    ----------
+    series : series
+        Band ``displacement`` in metres, positive towards the satellite (or along any other direction).
+    model : {"linear", "annual", "semiannual"}
+        Which seasons are part of the motion: none, a year, a year and half a year.
+    degree : int
+        Of the polynomial, 1 to 5. Above 1 the velocity is that at the middle of the series.
+    steps : tuple of str
+        Days (``"2018-02-16"``) from which on the ground stands elsewhere, for instance earthquakes.
+    robust : bool
+        Weigh dates down that lie far from the fit (Huber 1964: beyond 1.345 sigma, sigma from the median of the
+        residuals, eight rounds).
+
+    Returns
+    -------
+    bands
+        ``velocity`` in mm/yr; ``std``, its standard error sqrt(RSS / (N - P) inv(G'G)) in mm/yr, NaN without a date to
+        spare; ``rmse`` of the fit in mm; of degree 2 or more ``acceleration`` in mm/yr**2 (at the middle of
+        the series); ``amplitude`` in mm and ``phase_of_year``, the day (0 to 365.25, 0 = 1 January) of the
+        highest position; ``semiannual_amplitude`` and ``semiannual_phase`` likewise (0 to 182.6); and ``step1`` ... in
+        mm, in the order of the days. NaN where the dates of a pixel do not determine the model.
+
+    Raises
+    ------
+    ParameterError
+        If a step is no day, or lies outside the series.
+    """
+    motion = _model({"model": model, "degree": degree, "steps": steps})
+    shape = series.array.shape[-2:]
+    if not series.dates:
+        array = np.full((len(motion.bands), *shape), np.nan, dtype=np.float32)
+    else:
+        layers = Stack.of(series.array, series.bands.index("displacement"))
+        array = motion.results(fit(layers, _design(motion, series.dates), robust=robust)).reshape(-1, *shape)
+    return replace(series, array=array, kind=Kind.BANDS, bands=motion.bands, dates=())
