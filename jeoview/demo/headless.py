@@ -16,9 +16,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import nbformat
 
 from jeoview.demo.build import prepare
 from jeoview.errors import JeoviewError, ParameterError, ServerError
@@ -89,10 +90,9 @@ def run(notebook: Path, output: Path, layer: str = "NDVI") -> None:
     if not notebook.is_file():
         raise ParameterError(f"there is no notebook {notebook.name!r} in the folder {notebook.parent.name!r}")
     output.mkdir(parents=True, exist_ok=True)
-    # Typed as Any: nbformat carries types for a part of its functions only.
-    nbformat: Any = import_module("nbformat")
-    document = nbformat.read(notebook, as_version=4)
-    document.cells.append(nbformat.v4.new_code_cell(LAST_CELL.format(output=str(output.absolute()), layer=layer)))
+    document = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
+    last = LAST_CELL.format(output=str(output.absolute()), layer=layer)
+    document.cells.append(nbformat.v4.new_code_cell(last))  # type: ignore[no-untyped-call]
     # Beside the output, so that what the notebook itself writes to demo-output is found there too.
     place = {"metadata": {"path": str(output.absolute().parent)}}
     client = NotebookClient(document, timeout=CELL_SECONDS, kernel_name="python3", resources=place)
