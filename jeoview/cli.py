@@ -78,7 +78,8 @@ def _collections(given: argparse.Namespace) -> int:  # noqa: ARG001 - every comm
 
 
 def _demo(given: argparse.Namespace) -> int:
-    from jeoview.demo import prepare
+    from jeoview.demo import prepare, prepare_insar
 
     prepare(size=given.size)
+    prepare_insar(size=given.size)
     return 0

@@ -93,12 +93,12 @@ def _ageing(one: Acquisition, other: Acquisition) -> np.float32:
     """Days between two passes; those of the rainy season count more than twice as much as those of the dry one."""
     days = np.arange(one.day, other.day, REPEAT / 4) + REPEAT / 8
     rate = 1 + 0.4 * np.cos(2 * np.pi * (days + 5 - _WETTEST) / YEAR)
-    return np.float32(rate.mean() * (other.day - one.day))
+    return np.float32(float(rate.mean()) * (other.day - one.day))
 
 
 def _quantiles() -> Field:
     table: NDArray[np.float64] = ndtri((np.arange(256) + 0.5) / 256)
-    return (table / table.std()).astype(np.float32)
+    return np.asarray(table / table.std(), dtype=np.float32)
 
 
 _TABLE = _quantiles()
@@ -107,4 +107,5 @@ _TABLE = _quantiles()
 def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Field:
     """Normal numbers in 256 steps: sums over looks do not show the steps, and a byte is made in no time."""
     steps = np.frombuffer(rng.bytes(int(np.prod(shape))), dtype=np.uint8)
-    return np.asarray(_TABLE.take(steps, mode="clip").reshape(shape))
+    values: Field = _TABLE.take(steps, mode="clip")
+    return values.reshape(shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +91,11 @@ class Stack:
     coherence: NDArray[np.uint8]
     constants: NDArray[np.float64]
     mistakes: tuple[Mistake, ...]
+
+    def without_pairs(self) -> Stack:
+        """The same with no noise, coherence and phase: what takes most of the memory."""
+        empty = np.empty((0, *self.grid.shape), dtype=np.float32)
+        return replace(self, noise=empty, phase=empty, coherence=empty.astype(np.uint8))
 
     def name(self, pair: int) -> str:
         """A pair as ``20210106_20210118``."""
