@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -121,9 +122,11 @@ def _check_image(found: Operator, item: Input, value: Any) -> Argument:
     if value is None and item.optional:
         return None
     value = plain(value)
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if item.scalar and (number or isinstance(value, Parameter)):
-        return value if isinstance(value, Parameter) else freeze(float(value), where)
+    number = value.default if isinstance(value, Parameter) else value
+    if item.scalar and isinstance(number, (int, float)) and not isinstance(number, bool):
+        if abs(number) > sys.float_info.max:
+            raise ParameterError(f"{where}: got {short(value)}; expected a finite number")
+        return value if isinstance(value, Parameter) else freeze(float(number), where)
     expected = "an image or a number" if item.scalar else "an image"
     raise ParameterError(f"{where}: got {short(value)}; expected {expected}")
 

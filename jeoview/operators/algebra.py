@@ -33,6 +33,17 @@ def joint_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return same_bands(options, inputs)
 
 
+def product_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
+    """The unit of the one factor that has one; two units make one that has no name here."""
+    units = [schema.unit for schema in inputs if schema.unit]
+    return units[0] if len(units) == 1 else ""
+
+
+def ratio_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
+    """The unit of the dividend, if the divisor has none."""
+    return "" if inputs[-1].unit and len(inputs) > 1 else inputs[0].unit
+
+
 def _values(operand: Raster | float) -> Array | np.float32:
     return operand.array if isinstance(operand, Raster) else np.float32(operand)
 
@@ -71,13 +82,13 @@ def subtract(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
     return _apply(np.subtract, x, y)
 
 
-@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands)
+@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands, unit=product_unit)
 def multiply(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
     """X * y."""
     return _apply(np.multiply, x, y)
 
 
-@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands)
+@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands, unit=ratio_unit)
 def divide(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
     """X / y; NaN where y is 0."""
     return _apply(np.divide, x, y)
