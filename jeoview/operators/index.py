@@ -53,7 +53,8 @@ def normalized_difference(image: BandsInput, *, a: BandName = "nir", b: BandName
     return replace(image, array=array[None], bands=("normalized_difference",))
 
 
-Formula = Annotated[str, Field(min_length=1, max_length=2000)]
+MAX_LENGTH = 2000
+Formula = Annotated[str, Field(min_length=1, max_length=MAX_LENGTH)]
 Function = Callable[..., Any]
 
 
@@ -106,6 +107,8 @@ def parse(formula: str) -> ast.expr:
     ParameterError
         If it has anything but names, numbers, ``+ - * / **``, comparisons, ``& |`` and the listed functions.
     """
+    if not isinstance(formula, str) or not 0 < len(formula) <= MAX_LENGTH:
+        raise ParameterError(f"expression: a formula is a text of 1 to {MAX_LENGTH} characters")
     try:
         tree = ast.parse(formula, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -163,8 +166,9 @@ def _call_problem(call: ast.Call) -> str:
 def names_in(formula: str) -> Names:
     """The band and variable names of a formula, in order of appearance."""
     called = {id(part.func) for part in ast.walk(parse(formula)) if isinstance(part, ast.Call)}
-    found = [part.id for part in ast.walk(parse(formula)) if isinstance(part, ast.Name) and id(part) not in called]
-    return tuple(dict.fromkeys(found))
+    found = [part for part in ast.walk(parse(formula)) if isinstance(part, ast.Name) and id(part) not in called]
+    found.sort(key=lambda part: (part.lineno, part.col_offset))
+    return tuple(dict.fromkeys(part.id for part in found))
 
 
 def _formula_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
