@@ -25,6 +25,7 @@ from jeoview.engine import Engine
 from jeoview.grid import Grid
 from jeoview.image import Image
 from jeoview.io.encode import encode_png
+from jeoview.projection import transform_bounds
 
 CRS = "EPSG:32632"
 BOUNDS = (
@@ -170,11 +171,10 @@ def _recolour(engine: Engine, other: Image, grid: Grid) -> bytes:
     return encode_png(engine.render(other.node, grid))
 
 
-def _inside(grid: Grid, image: Image) -> bool:
-    """Whether a tile lies in the scene: the peer answers 404 outside."""
-    west, south, east, north = grid.bbox
-    box = image.bbox or (0, 0, 0, 0)
-    return box[0] <= west and box[1] <= south and east <= box[2] and north <= box[3]
+def _inside(grid: Grid) -> bool:
+    """Whether a whole tile lies in the scene: the peer answers 404 outside."""
+    west, south, east, north = transform_bounds(grid.crs, CRS, grid.bounds)
+    return BOUNDS[0] <= west and BOUNDS[1] <= south and east <= BOUNDS[2] and north <= BOUNDS[3]
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
@@ -218,7 +218,7 @@ def main() -> None:
         print("making the scene ...", flush=True)
         in_process.make_scene(scene)
         image = servers.catalogue(home, scene, BOUNDS, CRS)
-        grids = [grid for grid in in_process.tiles() if _inside(grid, image)]
+        grids = [grid for grid in in_process.tiles() if _inside(grid)]
         tiles = [address(grid) for grid in grids]
         report.add(
             f"\nScene: {in_process.SIZE} x {in_process.SIZE}, 2 x uint16, COG, simulated; {len(tiles)} tiles of 256 x 256."

@@ -131,6 +131,9 @@ class ByteCache(Generic[V]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._values
+
     def get(self, key: Hashable, make: Callable[[], V]) -> V:
         """Return the value, from memory or by ``make``; who asks meanwhile waits for the same answer or error."""
         with self._lock:

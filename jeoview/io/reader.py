@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +26,8 @@ from jeoview.warp import Placement, Positions, check_method, choose_level, gathe
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
+# Threads of one reader that decode blocks of one tile.
+DECODERS = 2
 GEOMETRY_BYTES = 16 << 20
 MARGIN = {"nearest": 1e-3, "bilinear": 0.501}
 
@@ -90,6 +93,7 @@ class Reader:
         self._sources = Sources(roots, virtual=virtual)
         self._geometries: ByteCache[Geometry] = ByteCache(GEOMETRY_BYTES)
         self.cache: ByteCache[Block] = ByteCache(cache_bytes)
+        self._decoders = ThreadPoolExecutor(DECODERS, "jeoview-decode")
 
     def read(self, item: ItemLike, bands: Sequence[str], grid: Grid, resampling: str) -> Array:
         """Read bands of an item on a grid.
@@ -218,7 +222,7 @@ class Reader:
     def _gather(self, job: Job, band: int, offsets: list[int], infos: list[BandLike], out: Array) -> None:
         geometry, source = job.geometry, job.opened.source
         # Held until the kernel is through: it reads by address.
-        blocks = [self._block(job, row, col, band) for row, col in geometry.blocks]
+        blocks = self._blocks(job, band)
         table = np.zeros(geometry.table, dtype=np.int64)
         top, left = geometry.first
         for (row, col), block in zip(geometry.blocks, blocks, strict=True):
@@ -227,9 +231,21 @@ class Reader:
         described = (table, geometry.layout, np.array(offsets, dtype=np.int64), calibration)
         gather(job.method, geometry.where)(out, np.zeros(1, source.dtype), described, geometry.where.where)
 
+    def _blocks(self, job: Job, band: int) -> list[Block]:
+        places = job.geometry.blocks
+        unknown = sum(_key(job, row, col, band) not in self.cache for row, col in places)
+        if unknown < 2:
+            return [self._block(job, row, col, band) for row, col in places]
+        # Decoding lets go of the interpreter: what a cold tile waits for is halved on two cores.
+        return list(self._decoders.map(lambda place: self._block(job, place[0], place[1], band), places))
+
     def _block(self, job: Job, row: int, col: int, band: int) -> Block:
-        key = (job.opened.name, job.level, row, col, band)
-        return self.cache.get(key, lambda: Block.of(job.opened.source.load(job.level, row, col, band)))
+        load = job.opened.source.load
+        return self.cache.get(_key(job, row, col, band), lambda: Block.of(load(job.level, row, col, band)))
+
+
+def _key(job: Job, row: int, col: int, band: int) -> tuple[object, ...]:
+    return job.opened.name, job.level, row, col, band
 
 
 def _band(item: ItemLike, band: str) -> BandLike:
