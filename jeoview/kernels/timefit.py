@@ -59,10 +59,14 @@ class Design(NamedTuple):
     @classmethod
     def of(cls, matrix: Doubles, slope: int) -> Design:
         """The design of a matrix (date, parameter); with fewer dates than parameters nothing can be fitted."""
-        basis, upper = np.linalg.qr(matrix, mode="reduced")
-        if min(matrix.shape, default=0) < matrix.shape[1] or np.linalg.cond(upper) > 1 / np.sqrt(SMALLEST):
+        length = np.linalg.norm(matrix, axis=0)
+        if len(matrix) < matrix.shape[1] or not length.all():
+            return cls(np.zeros(matrix.shape), np.eye(matrix.shape[1]), slope)
+        basis, upper = np.linalg.qr(matrix / length)
+        if np.linalg.cond(upper) ** 2 > 1 / SMALLEST:
             basis, upper = np.zeros(matrix.shape), np.eye(matrix.shape[1])
-        return cls(np.ascontiguousarray(basis), np.ascontiguousarray(np.linalg.inv(upper)), slope)
+        inverse = np.linalg.inv(upper) / length[:, None]
+        return cls(np.ascontiguousarray(basis), np.ascontiguousarray(inverse), slope)
 
 
 class _Room(NamedTuple):

@@ -48,11 +48,11 @@ def reference_phase(stack: SeriesInput) -> TableInput:
         ``pair`` counts the pairs from 0, ``unwrapped`` holds the medians in rad (NaN where a pair has no valid pixel
         there), ``valid`` the number of valid pixels.
     """
-    phase = stack.array[:, stack.bands.index(PHASE)].reshape(len(stack.array), -1).astype(np.float64)
-    valid = ~np.isnan(phase)
-    medians = [np.median(row[good]) if good.any() else np.nan for row, good in zip(phase, valid, strict=True)]
-    counts = valid.sum(axis=1).astype(np.float64)
-    return Table({"pair": np.arange(len(phase), dtype=np.float64), PHASE: np.array(medians), "valid": counts})
+    phase = stack.array[:, stack.bands.index(PHASE)]
+    valid = [layer[~np.isnan(layer)].astype(np.float64) for layer in phase]
+    medians = np.array([np.median(values) if values.size else np.nan for values in valid], dtype=np.float64)
+    counts = np.array([values.size for values in valid], dtype=np.float64)
+    return Table({"pair": np.arange(len(phase), dtype=np.float64), PHASE: medians, "valid": counts})
 
 
 def _referenced_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:

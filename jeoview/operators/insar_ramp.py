@@ -55,7 +55,7 @@ def ramps(stack: SeriesInput, *, degree: Degree = 1) -> TableInput:
     x, y = _coordinates(stack.grid)
     frame = np.array([(x.min() + x.max()) / 2, (y.min() + y.max()) / 2, max(np.ptp(x), np.ptp(y), 1.0) / 2])
     columns = terms(((x - frame[0]) / frame[2]).ravel(), ((y - frame[1]) / frame[2]).ravel(), degree)
-    phase = stack.array[:, stack.bands.index(PHASE)].reshape(len(stack.array), -1)
+    phase = stack.array[:, stack.bands.index(PHASE)].reshape(len(stack.array), x.size)
     return Table({"frame": frame, PHASE: fit_surface(phase, columns).ravel()})
 
 
