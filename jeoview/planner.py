@@ -104,7 +104,7 @@ class Plan:
     @property
     def padding(self) -> int:
         """Widest padding of the tile's own stage, in pixels."""
-        return max((_padding(step.grid, self.grid) for step in self.steps if step.stage is None), default=0)
+        return max((_padding(step.input_grid, self.grid) for step in self.steps if step.stage is None), default=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,6 @@ _CALLS: Mapping[str, tuple[int, Function]] = {
 }
 
 
-@lru_cache(maxsize=256)
 def parse(formula: str) -> ast.expr:
     """The whitelisted syntax tree of a formula; it is never evaluated as Python.
 
@@ -109,6 +108,11 @@ def parse(formula: str) -> ast.expr:
     """
     if not isinstance(formula, str) or not 0 < len(formula) <= MAX_LENGTH:
         raise ParameterError(f"expression: a formula is a text of 1 to {MAX_LENGTH} characters")
+    return _parse(formula)
+
+
+@lru_cache(maxsize=256)
+def _parse(formula: str) -> ast.expr:
     try:
         tree = ast.parse(formula, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

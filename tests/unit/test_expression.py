@@ -223,6 +223,12 @@ def values(image: Image) -> Any:
     return raster(image, grid_at(9, 8, 47, 20, 20)).array
 
 
+@pytest.mark.parametrize("formula", [5, None, ["nir"], b"nir"])
+def test_a_formula_is_text(formula: Any) -> None:
+    with pytest.raises(ParameterError, match="a formula is a text"):
+        source("1").median().expression(formula)
+
+
 def test_variables_and_sliders() -> None:
     image = source("1").median()
     slider = jv.parameter("t", 0.5, min=0, max=1)
