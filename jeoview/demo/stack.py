@@ -17,11 +17,11 @@ from jeoview.demo.orbits import WAVENUMBER, Acquisition, Look, Track, acquisitio
 from jeoview.demo.volcano import Echo
 from jeoview.grid import Grid
 
-# Stored phase is a whole number of these, radians: 0.03 mm, far below the noise.
-PHASE_STEP = 1 / 128
+# Stored phase is a whole number of these, radians: 0.07 mm of motion, far below the noise.
+PHASE_STEP = 1 / 64
 COHERENCE_STEP = 1 / 255
-# Mean coherence of 3 x 3 pixels below which nothing is unwrapped.
-UNWRAPPED = 0.30
+# Mean coherence of 3 x 3 pixels below which nothing is unwrapped; echoes that have nothing in common show 0.2.
+UNWRAPPED = 0.25
 # Standard deviation of an elevation model's error, metres.
 _ERROR = 4.0
 _WRONG_SHARE = 0.03
@@ -65,6 +65,8 @@ class Stack:
         The line of sight.
     height : (y, x) float32
         Elevation, metres.
+    land : (y, x) bool
+        What the mask of water leaves.
     displacement : (date, y, x) float32
         Metres along the line of sight, positive towards the satellite, 0 at the first date.
     phase : (date, y, x) float32
@@ -85,6 +87,7 @@ class Stack:
     network: Network
     look: Look
     height: Field
+    land: NDArray[np.bool_]
     displacement: Field
     phase: Field
     noise: Field
@@ -143,13 +146,16 @@ def simulate(track: Track, grid: Grid, slots: tuple[int, ...], done: Callable[[]
     network, ground = pairs(passes), volcano.plane(grid)
     relief, sight = volcano.height(ground), look(track, ground)
     moved = displacement(passes, ground, sight)
-    echo = volcano.echo(ground, volcano.cover(ground, relief))
+    shares = volcano.cover(ground, relief)
+    echo, land = volcano.echo(ground, shares), shares[volcano.KINDS.index("water")] < 0.5
     phase_noise, coherence = _noise(track, echo, passes, network, done)
     rng = np.random.Generator(np.random.SFC64([track.seed, 4]))
     constants = rng.uniform(-25, 25, len(network))
     mistakes = _mistakes(rng, ground, passes, network)
     phase = _phase(track, passes, ground, relief, sight, moved)
-    return Stack(track, grid, passes, network, sight, relief, moved, phase, phase_noise, coherence, constants, mistakes)
+    return Stack(
+        track, grid, passes, network, sight, relief, land, moved, phase, phase_noise, coherence, constants, mistakes
+    )
 
 
 def displacement(passes: tuple[Acquisition, ...], ground: Grid, sight: Look) -> Field:
@@ -160,11 +166,11 @@ def displacement(passes: tuple[Acquisition, ...], ground: Grid, sight: Look) -> 
 
 
 def interferogram(stack: Stack, pair: int) -> Interferogram:
-    """One pair, unwrapped where it is coherent, with its constant and its mistake."""
+    """One pair, unwrapped on land where it is coherent, with its constant and its mistake."""
     i, j = stack.network[pair]
     coherence = stack.coherence[pair]
     smooth = ndimage.uniform_filter(coherence.astype(np.float32), 3, mode="nearest")
-    valid = smooth >= UNWRAPPED / COHERENCE_STEP
+    valid = stack.land & (smooth >= UNWRAPPED / COHERENCE_STEP)
     cycles = _cycles(stack, pair, valid)
     phase = stack.phase[j] - stack.phase[i] + stack.noise[pair] + np.float32(stack.constants[pair])
     stored = np.rint((phase + np.float32(2 * np.pi) * cycles) / np.float32(PHASE_STEP)).astype(np.int16)
