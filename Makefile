@@ -61,8 +61,8 @@ check-format: $(VENV)/.installed-check
 
 check-types: $(VENV)/.installed-check
 	$(BIN)/python -m mypy
-	@# the stub hides this module from the line above
-	$(BIN)/python -m mypy jeoview/image.py
+	@# their stubs hide these modules from the line above
+	$(BIN)/python -m mypy --follow-imports=silent jeoview/image.py jeoview/collection/images.py
 
 check-imports: $(VENV)/.installed-check
 	$(BIN)/lint-imports --no-cache

@@ -92,7 +92,7 @@ class Image:
 
     def __getitem__(self, bands: str | list[str] | tuple[str, ...]) -> Image:
         """Choose bands by name or common name."""
-        names = (bands,) if isinstance(bands, str) else tuple(bands)
+        names = bands if isinstance(bands, (list, tuple)) else (bands,)
         return apply("select", (self,), {"bands": names})
 
     def __repr__(self) -> str:

@@ -79,6 +79,7 @@ class Image:
         r"""Choose bands by name or common name."""
         ...
     def __repr__(self) -> str: ...
+    def _repr_html_(self) -> str: ...
     def __bool__(self) -> bool:
         r"""Refused: an image has no one truth value.
 
@@ -135,6 +136,11 @@ class Image:
         ----------
         low, high : float
             Ends of the range, both in it.
+
+        Raises
+        ------
+        ParameterError
+            If low is above high.
 
         Notes
         -----

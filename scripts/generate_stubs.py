@@ -98,7 +98,7 @@ def _class(item: ast.ClassDef, stub: Stub, needed: dict[str, str]) -> Iterator[s
     yield "\n".join([*(f"@{ast.unparse(one)}" for one in item.decorator_list), f"class {item.name}({bases}):"])
     yield _indented(_doc(ast.get_docstring(item) or ""))
     for part in item.body:
-        if isinstance(part, ast.FunctionDef) and (not part.name.startswith("_") or part.name.startswith("__")):
+        if isinstance(part, ast.FunctionDef) and (not part.name.startswith("_") or part.name.endswith("_")):
             yield _indented(_function(part))
         elif isinstance(part, ast.AnnAssign):
             yield _indented(ast.unparse(part))

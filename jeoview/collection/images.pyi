@@ -152,6 +152,7 @@ class ImageCollection:
         r"""Count, clouds, gaps between clear days and scenes by month."""
         ...
     def __repr__(self) -> str: ...
+    def _repr_html_(self) -> str: ...
     def image(self, resampling: str = "nearest") -> Image:
         r"""The scenes as one image, a series over time; freezes the list of scenes.
 
@@ -246,6 +247,11 @@ class ImageCollection:
         ----------
         low, high : float
             Ends of the range, both in it.
+
+        Raises
+        ------
+        ParameterError
+            If low is above high.
 
         Notes
         -----

@@ -159,7 +159,13 @@ def not_(x: BandsInput) -> BandsInput:
     return _truth(np.logical_not, x)
 
 
-@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT)
+def _between_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    if options["low"] > options["high"]:
+        raise ParameterError(f"between: low {options['low']} is above high {options['high']}")
+    return same_bands(options, inputs)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=_between_bands)
 def between(x: BandsInput, *, low: float, high: float) -> BandsInput:
     """1 where low <= x <= high, else 0.
 
@@ -167,6 +173,11 @@ def between(x: BandsInput, *, low: float, high: float) -> BandsInput:
     ----------
     low, high : float
         Ends of the range, both in it.
+
+    Raises
+    ------
+    ParameterError
+        If low is above high.
     """
     return _truth(lambda values: (values >= np.float32(low)) & (values <= np.float32(high)), x)
 
@@ -201,7 +212,13 @@ def log10(x: BandsInput) -> BandsInput:
     return _apply(np.log10, x)
 
 
-@operator(mode=Mode.PIXEL, nodata="any")
+def _clip_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    if options["min"] > options["max"]:
+        raise ParameterError(f"clip: min {options['min']} is above max {options['max']}")
+    return same_bands(options, inputs)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", bands=_clip_bands)
 def clip(x: BandsInput, *, min: float, max: float) -> BandsInput:  # noqa: A002 - openEO's names
     """Values below min become min, above max become max (openEO's clip; see mask_polygon for areas).
 
@@ -215,12 +232,17 @@ def clip(x: BandsInput, *, min: float, max: float) -> BandsInput:  # noqa: A002 
     ParameterError
         If min is above max.
     """
-    if min > max:
-        raise ParameterError(f"clip: min {min} is above max {max}")
     return _apply(lambda values: np.clip(values, np.float32(min), np.float32(max)), x)
 
 
-@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT)
+def _scaled_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    low, high = options["input_min"], options["input_max"]
+    if low >= high:
+        raise ParameterError(f"linear_scale_range: input_min {low} is not below input_max {high}")
+    return same_bands(options, inputs)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=_scaled_bands)
 def linear_scale_range(
     x: BandsInput,
     *,
@@ -243,8 +265,6 @@ def linear_scale_range(
     ParameterError
         If input_min is not below input_max.
     """
-    if input_min >= input_max:
-        raise ParameterError(f"linear_scale_range: input_min {input_min} is not below input_max {input_max}")
     low, high = np.float32(input_min), np.float32(input_max)
     factor = np.float32((output_max - output_min) / (input_max - input_min))
     return _apply(lambda values: (np.clip(values, low, high) - low) * factor + np.float32(output_min), x)

@@ -140,7 +140,13 @@ def _colour_bytes(name: str) -> tuple[int, int, int, int]:
     return red, green, blue, alpha
 
 
-@operator(mode=Mode.PIXEL, nodata="any", bands=_one_band, demand=_whole, unit=constant_unit(""))
+def _rgb_checked(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    if not options["vmin"] < options["vmax"]:
+        raise ParameterError(f"rgb: vmin {options['vmin']} is not below vmax {options['vmax']}")
+    return _one_band(options, inputs)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", bands=_rgb_checked, demand=_whole, unit=constant_unit(""))
 def rgb(
     red: BandsInput,
     green: BandsInput,
@@ -159,8 +165,6 @@ def rgb(
     gamma : float
         Above 1 brightens the dark: value ** (1 / gamma).
     """
-    if not vmin < vmax:
-        raise ParameterError(f"rgb: vmin {vmin} is not below vmax {vmax}")
     bands = np.stack([image.array[0] for image in (red, green, blue)])
     hidden = np.isnan(bands).any(axis=0)
     scaled = np.clip((np.where(hidden, np.float32(vmin), bands) - np.float32(vmin)) / np.float32(vmax - vmin), 0, 1)
