@@ -22,7 +22,7 @@ from jeoview.executor import Read, Value, finish, recall
 from jeoview.graph import Node, walk
 from jeoview.grid import Grid, web_mercator
 from jeoview.io.reader import Reader
-from jeoview.make import bind
+from jeoview.make import below_sliders, bind
 from jeoview.memory import ResultMemory
 from jeoview.operator import Names
 from jeoview.planner import Cost, Limits, Plan, style_base
@@ -121,7 +121,8 @@ class Engine:
         self, node: Node, grid: Grid, *, parameters: Mapping[str, Any] | None = None, view: Grid | None = None
     ) -> Plan:
         """What `render` would do."""
-        return planner.plan(bind(node, parameters), grid, view=view, limits=self._limits)
+        bound, steady = bind(node, parameters), below_sliders(node)
+        return planner.plan(bound, grid, view=view, limits=self._limits, steady=steady)
 
     def cost(
         self, node: Node, grid: Grid, *, parameters: Mapping[str, Any] | None = None, view: Grid | None = None

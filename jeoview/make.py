@@ -93,6 +93,18 @@ def _bound(root: Node, position: tuple[tuple[str, bool | int | float | str], ...
     return bound[root.key]
 
 
+@lru_cache(maxsize=512)
+def below_sliders(root: Node) -> frozenset[str]:
+    """Keys of the nodes that no slider moves and that something moved by one uses: a drag computes none of them again."""
+    moved: set[str] = set()
+    steady: set[str] = set()
+    for node in walk(root):
+        if node.own_parameters or any(child.key in moved for child in node.children):
+            moved.add(node.key)
+            steady.update(child.key for child in node.children if child.key not in moved)
+    return frozenset(steady)
+
+
 def _image_arguments(found: Operator, images: tuple[Any, ...]) -> dict[str, Argument]:
     arguments: dict[str, Argument] = {}
     rest = list(images)

@@ -63,7 +63,7 @@ class Step:
     input_bands : tuple of tuple of str
         The bands that it gets of each input that is an image.
     keep : bool
-        Whether the result is worth keeping: the array under a style, a barrier, a table.
+        Whether the result is worth keeping: the array under a style or a slider, a barrier, a table.
     view : Grid, optional
         The viewed area, where the values hang on it.
     """
@@ -155,7 +155,14 @@ class Limits:
     max_barriers: int = 64
 
 
-def plan(root: Node, grid: Grid, *, view: Grid | None = None, limits: Limits = Limits()) -> Plan:
+def plan(
+    root: Node,
+    grid: Grid,
+    *,
+    view: Grid | None = None,
+    limits: Limits = Limits(),
+    steady: frozenset[str] = frozenset(),
+) -> Plan:
     """Decide which pixels of which node a grid needs.
 
     Parameters
@@ -168,6 +175,8 @@ def plan(root: Node, grid: Grid, *, view: Grid | None = None, limits: Limits = L
         The area that a full-extent operator on the view works on; the grid itself by default.
     limits : Limits
         Largest padding and largest barrier.
+    steady : frozenset of str
+        Keys of nodes whose bands are worth keeping, see `jeoview.make.below_sliders`.
 
     Raises
     ------
@@ -180,7 +189,7 @@ def plan(root: Node, grid: Grid, *, view: Grid | None = None, limits: Limits = L
     if not view.contains(grid):
         raise ParameterError("the view does not hold the tile: it must be a block of tiles of the same zoom around it")
     steps: dict[Place, Step] = {}
-    _plan_stage(root, None, grid, _Area(view, _view_dependent(root), limits), steps)
+    _plan_stage(root, None, grid, _Area(view, _view_dependent(root), limits, steady), steps)
     return Plan(tuple(steps.values()), grid)
 
 
@@ -191,13 +200,14 @@ class _Area:
     view: Grid
     dependent: frozenset[str]
     limits: Limits
+    steady: frozenset[str] = frozenset()
     entered: set[Stage] = field(default_factory=set)
 
 
 def _plan_stage(root: Node, stage: Stage | None, grid: Grid, area: _Area, steps: dict[Place, Step]) -> None:
     """Add the steps of one stage, inputs first, and those of the barriers that it needs before them."""
     bands = describe(root).bands if stage is None else stage.bands
-    demands = _gather(root, stage, grid, bands, area.limits)
+    demands = _gather(root, stage, grid, bands, area)
     places: dict[str, Place] = {}
     for node in walk(root):
         demand = demands.get(node.key)
@@ -214,7 +224,7 @@ def _plan_stage(root: Node, stage: Stage | None, grid: Grid, area: _Area, steps:
             steps[step.place] = step
 
 
-def _gather(root: Node, stage: Stage | None, grid: Grid, bands: Names, limits: Limits) -> dict[str, _Demand]:
+def _gather(root: Node, stage: Stage | None, grid: Grid, bands: Names, area: _Area) -> dict[str, _Demand]:
     """What is asked of every node up to the sources and to the next barriers."""
     demands = {root.key: _Demand(grid, set(bands))}
     for node in reversed(walk(root)):
@@ -223,13 +233,14 @@ def _gather(root: Node, stage: Stage | None, grid: Grid, bands: Names, limits: L
             continue
         found, schemas = find(node.operator), input_schemas(node)
         demand.input_grid = demand.grid.pad(found.radius(options_of(node), demand.grid))
-        _check_padding(node, demand.input_grid, grid, limits)
+        _check_padding(node, demand.input_grid, grid, area.limits)
         if schemas:
             demand.input_bands = found.demand(options_of(node), _ordered(node, demand), schemas)
         for image, schema, wanted in zip(input_nodes(node), schemas, demand.input_bands, strict=True):
             asked = demands.setdefault(image.key, _Demand(demand.input_grid))
             asked.add(demand.input_grid, wanted)
-            asked.keep |= found.kind is Kind.COLOUR and schema.kind is Kind.BANDS
+            under = found.kind is Kind.COLOUR or image.key in area.steady
+            asked.keep |= under and schema.kind is Kind.BANDS
     return demands
 
 

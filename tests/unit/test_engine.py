@@ -213,6 +213,16 @@ def test_slider_positions_share_what_lies_below(world: World) -> None:
         world.engine.render(masked.node, OWN_GRID, parameters={"t": 2})
 
 
+def test_a_drag_reads_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    threshold = parameter("t", 0.5, min=0, max=1, step=0.1)
+    ndvi = world.image().median().ndvi()
+    layer = ndvi.focal_mean(2).mask(ndvi > threshold).colormap("viridis", vmin=0, vmax=1)
+    first = world.engine.render(layer.node, OWN_GRID, parameters={"t": 0.2}).array
+    monkeypatch.setattr(world.engine.reader, "read", None)
+    later = world.engine.render(layer.node, OWN_GRID, parameters={"t": 0.8}).array
+    assert (first > 0).sum() > (later > 0).sum() > 0
+
+
 def test_recolour_reads_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     ndvi = world.image().median().ndvi()
     world.engine.render(ndvi.colormap("viridis", vmin=0, vmax=1).node, OWN_GRID)
