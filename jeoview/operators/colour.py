@@ -220,7 +220,7 @@ def legend(root: Node) -> dict[str, Any]:
     if options["classes"]:
         return {"type": "classes", "unit": unit, "entries": [entry.model_dump() for entry in options["classes"]]}
     table = _gradient(options["palette"])[1:]
-    colours = ["#{:02x}{:02x}{:02x}".format(*row[:3]) for row in table[:: len(table) // 31]]
+    colours = ["#{:02x}{:02x}{:02x}".format(*row[:3]) for row in table[np.rint(np.linspace(0, 254, 32)).astype(int)]]
     return {
         "type": "gradient",
         "vmin": options["vmin"],
