@@ -15,7 +15,9 @@ from jeoview.errors import JeoviewError
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m jeoview.demo", description=__doc__)
-    parser.add_argument("--size", choices=sorted(PLANS), default="full", help="small: less of the same ground, fewer days")
+    parser.add_argument(
+        "--size", choices=sorted(PLANS), default="full", help="small: less of the same ground, fewer days"
+    )
     parser.add_argument("--home", type=Path, help="folder of the cache (default: JEOVIEW_HOME or the platform's)")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     options = parser.parse_args(arguments)
