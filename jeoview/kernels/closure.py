@@ -7,10 +7,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from jeoview.kernels.lanes import WIDTH as LANES
-from jeoview.kernels.lanes import fma, splat, sqrt, store, unpack, where_number, where_positive
+from jeoview.kernels.lanes import fma, load, pack, splat, sqrt, store, unpack, where_number, where_positive
 from jeoview.kernels.network import Network
 from jeoview.kernels.phasor import add_phasor
-from jeoview.kernels.stack import BLOCK, Stack, emit, fetch
+from jeoview.kernels.stack import BLOCK, Stack, fetch, flush
 
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -46,7 +46,7 @@ def _misfit(
     phase: Stack, series: Stack, earlier: Integers, later: Integers, scale: float, out: Floats
 ) -> None:  # pragma: no cover - compiled
     phases, values = np.empty(phase.layers * BLOCK, np.float32), np.empty(series.layers * BLOCK, np.float32)
-    spare = np.empty(LANES, np.float32)
+    block, rows = np.empty(2 * BLOCK, np.float32), np.empty((series.layers, LANES))
     zero, one, none = splat(0.0), splat(1.0), splat(np.nan)
     for first in range(0, phase.pixels, BLOCK):
         width = min(BLOCK, phase.pixels - first)
@@ -54,18 +54,19 @@ def _misfit(
         fetch(series, first, width, values)
         for group in range(0, width, LANES):
             cosine, sine, squares, pairs = zero, zero, zero, zero
+            for date in range(series.layers):
+                store(rows, date, unpack(values, date * BLOCK + group) * splat(scale))
             for k in range(phase.layers):
-                step = unpack(values, later[k] * BLOCK + group) - unpack(values, earlier[k] * BLOCK + group)
-                rest = unpack(phases, k * BLOCK + group) - step * splat(scale)
+                rest = unpack(phases, k * BLOCK + group) - load(rows, later[k]) + load(rows, earlier[k])
                 used = where_number(rest, one, zero)
                 rest = where_number(rest, rest, zero)
                 cosine, sine = add_phasor(rest, used, cosine, sine)
                 squares = fma(rest, rest, squares)
                 pairs = pairs + used
-            index, count = first + group, min(LANES, width - group)
             length = sqrt(fma(cosine, cosine, sine * sine))
-            emit(out, index, count, spare, where_positive(pairs, length / pairs, none))
-            emit(out, index + phase.pixels, count, spare, where_positive(pairs, sqrt(squares / pairs), none))
+            pack(block, group, where_positive(pairs, length / pairs, none))
+            pack(block, BLOCK + group, where_positive(pairs, sqrt(squares / pairs), none))
+        flush(block, out, first, width, phase.pixels)
 
 
 def loops(phase: Stack, triplets: Integers) -> Floats:

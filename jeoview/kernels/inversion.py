@@ -13,11 +13,22 @@ from numba import njit
 from numpy.typing import NDArray
 
 from jeoview.kernels.lanes import WIDTH as LANES
-from jeoview.kernels.lanes import any_positive, fma, load, splat, sqrt, store, unpack, where_number, where_positive
+from jeoview.kernels.lanes import (
+    any_positive,
+    fma,
+    load,
+    pack,
+    splat,
+    sqrt,
+    store,
+    unpack,
+    where_number,
+    where_positive,
+)
 from jeoview.kernels.laplacian import factor, reach, solve
 from jeoview.kernels.network import Elimination
 from jeoview.kernels.phasor import add_phasor
-from jeoview.kernels.stack import BLOCK, Stack, emit, fetch
+from jeoview.kernels.stack import BLOCK, Stack, fetch, flush
 from jeoview.kernels.weights import Weighting, weigh
 
 Doubles = NDArray[np.float64]
@@ -63,7 +74,6 @@ class _Room(NamedTuple):
     by_one: Doubles
     reached: Doubles
     gaps: Doubles
-    spare: Floats
 
 
 @njit(cache=True, nogil=True)
@@ -193,10 +203,9 @@ def _read_weights(
 
 @njit(cache=True, nogil=True)
 def _write_series(
-    out: Floats, place: tuple[int, int, int], room: _Room, plan: Elimination, scale: float, partial: bool
+    block: Floats, group: int, room: _Room, plan: Elimination, scale: float, partial: bool
 ) -> None:  # pragma: no cover - compiled
     """The solution at every date; NaN where no used pair ties the date to the first one, and where none is used."""
-    index, step, count = place
     none, pairs = splat(np.nan), splat(0.0)
     for k in range(plan.entry.size if partial else 0):
         pairs = pairs + load(room.weight, k)
@@ -206,15 +215,14 @@ def _write_series(
         value = load(room.solution, turn) * splat(scale) + splat(0.0)
         if partial:
             value = where_positive(pairs, where_positive(load(room.reached, turn), value, none), none)
-        emit(out, index + date * step, count, room.spare, value)
+        pack(block, date * BLOCK + group, value)
 
 
 @njit(cache=True, nogil=True)
 def _write_quality(
-    out: Floats, place: tuple[int, int, int], group: int, room: _Room, plan: Elimination, partial: bool
+    block: Floats, group: int, room: _Room, plan: Elimination, partial: bool
 ) -> None:  # pragma: no cover - compiled
     """The bands of `QUALITY`; NaN where no pair was used."""
-    index, step, count = place
     zero, one, none = splat(0.0), splat(1.0), splat(np.nan)
     cosine, sine, squares, pairs = zero, zero, zero, zero
     for k in range(plan.entry.size):
@@ -226,18 +234,11 @@ def _write_quality(
     dates = zero
     for turn in range(plan.position.size):
         dates = dates + (where_positive(load(room.reached, turn), one, zero) if partial else one)
-    emit(out, index, count, room.spare, where_positive(pairs, sqrt(fma(cosine, cosine, sine * sine)) / pairs, none))
-    emit(out, index + step, count, room.spare, where_positive(pairs, sqrt(squares / pairs), none))
-    emit(out, index + 2 * step, count, room.spare, where_positive(pairs, pairs, none))
-    emit(out, index + 3 * step, count, room.spare, where_positive(pairs, dates, none))
-    emit(out, index + 4 * step, count, room.spare, where_positive(pairs, load(room.gaps, 0), none))
-
-
-@njit(cache=True, nogil=True)
-def _write_nothing(out: Floats, place: tuple[int, int, int]) -> None:  # pragma: no cover - compiled
-    for index in range(place[0], out.size, place[1]):
-        for q in range(place[2]):
-            out[index + q] = np.nan
+    pack(block, group, where_positive(pairs, sqrt(fma(cosine, cosine, sine * sine)) / pairs, none))
+    pack(block, BLOCK + group, where_positive(pairs, sqrt(squares / pairs), none))
+    pack(block, 2 * BLOCK + group, where_positive(pairs, pairs, none))
+    pack(block, 3 * BLOCK + group, where_positive(pairs, dates, none))
+    pack(block, 4 * BLOCK + group, where_positive(pairs, load(room.gaps, 0), none))
 
 
 @njit(cache=True, nogil=True)
@@ -261,7 +262,6 @@ def _room(pairs: int, plan: Elimination) -> _Room:  # pragma: no cover - compile
         _rows(dates),
         _rows(dates),
         _rows(1),
-        np.zeros(LANES, np.float32),
     )
 
 
@@ -279,25 +279,28 @@ def _invert(
     """Fill what has a size of ``series`` (date, pixel) and ``quality`` (5, pixel), both flat."""
     room = _room(stack.layers, plan)
     coherences = np.empty(coherence.layers * BLOCK, np.float32)
+    series_block = np.empty(series.size // max(stack.pixels, 1) * BLOCK, np.float32)
+    quality_block = np.empty(quality.size // max(stack.pixels, 1) * BLOCK, np.float32)
     known = False
     for first in range(0, stack.pixels, BLOCK):
         width = min(BLOCK, stack.pixels - first)
         fetch(stack, first, width, room.block)
         fetch(coherence, first, width, coherences)
+        series_block[:] = np.nan
+        quality_block[:] = np.nan
         for group in range(0, width, LANES):
-            place = (first + group, stack.pixels, min(LANES, width - group))
             valid, whole = _read_weights(room, weighting, coherences, group)
             if not valid:
-                _write_nothing(series, place)
-                _write_nothing(quality, place)
                 continue
             complete = whole and weighting.kind == 0
             partial = _invert_group(room, plan, bridge, group, complete, known)
             known = known or complete
             if series.size:
-                _write_series(series, place, room, plan, scale, partial)
+                _write_series(series_block, group, room, plan, scale, partial)
             if quality.size:
-                _write_quality(quality, place, group, room, plan, partial)
+                _write_quality(quality_block, group, room, plan, partial)
+        flush(series_block, series, first, width, stack.pixels)
+        flush(quality_block, quality, first, width, stack.pixels)
 
 
 def invert(

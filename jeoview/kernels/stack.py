@@ -1,12 +1,13 @@
 """How a stack of layers reaches a kernel: a block of neighbouring pixels at a time, from every layer.
 
 Layers lie far apart in memory, often at the same place of the processor's caches. A block of 128 pixels
-is copied once from every layer and then read in groups of sixteen.
+is copied once from every layer and then read in groups of sixteen; results
+go the same way back.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -64,11 +65,12 @@ def fetch(stack: Stack, first: int, count: int, block: Floats) -> None:  # pragm
 
 
 @njit(cache=True, nogil=True)
-def emit(out: Floats, index: int, count: int, spare: Floats, value: Any) -> None:  # pragma: no cover - compiled
-    """Write the first ``count`` lanes of a value from ``index`` on; ``spare`` has room for sixteen."""
-    if count == LANES:
-        pack(out, index, value)
-        return
-    pack(spare, 0, value)
-    for q in range(count):
-        out[index + q] = spare[q]
+def flush(block: Floats, out: Floats, first: int, count: int, step: int) -> None:  # pragma: no cover - compiled
+    """Write the first ``count`` pixels of every row of a block from pixel ``first`` on, rows ``step`` apart."""
+    whole = count - count % LANES
+    for row in range(block.size // BLOCK):
+        source, target = row * BLOCK, row * step + first
+        for q in range(0, whole, LANES):
+            pack(out, target + q, unpack(block, source + q))
+        for q in range(whole, count):
+            out[target + q] = block[source + q]

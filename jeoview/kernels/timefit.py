@@ -19,6 +19,7 @@ from jeoview.kernels.lanes import (
     fma,
     load,
     magnitude,
+    pack,
     splat,
     sqrt,
     store,
@@ -26,7 +27,7 @@ from jeoview.kernels.lanes import (
     where_number,
     where_positive,
 )
-from jeoview.kernels.stack import BLOCK, Stack, emit, fetch
+from jeoview.kernels.stack import BLOCK, Stack, fetch, flush
 
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -78,7 +79,6 @@ class _Room(NamedTuple):
     value: Doubles
     weight: Doubles
     rest: Doubles
-    spare: Floats
 
 
 @njit(cache=True, nogil=True)
@@ -162,7 +162,7 @@ def _reweigh(room: _Room, valid: Floats, group: int) -> None:  # pragma: no cove
 
 @njit(cache=True, nogil=True)
 def _write(
-    out: Floats, index: int, step: int, count: int, room: _Room, lower: Doubles, design: Design
+    block: Floats, group: int, room: _Room, lower: Doubles, design: Design
 ) -> None:  # pragma: no cover - compiled
     """Parameters, standard error of the slope, rmse and the number of dates."""
     size = design.basis.shape[1]
@@ -176,7 +176,7 @@ def _write(
         parameter = zero
         for k in range(i, size):
             parameter = fma(splat(design.inverse[i, k]), load(room.right, k), parameter)
-        emit(out, index + i * step, count, room.spare, parameter)
+        pack(block, i * BLOCK + group, parameter)
     variance = zero
     for i in range(size):
         value = splat(design.inverse[design.slope, i])
@@ -187,9 +187,9 @@ def _write(
         variance = fma(value, value, variance)
     free = dates - splat(float(size))
     error = where_positive(free, sqrt(squares / free * variance), none)
-    emit(out, index + size * step, count, room.spare, error)
-    emit(out, index + (size + 1) * step, count, room.spare, sqrt(plain / dates))
-    emit(out, index + (size + 2) * step, count, room.spare, dates)
+    pack(block, size * BLOCK + group, error)
+    pack(block, (size + 1) * BLOCK + group, sqrt(plain / dates))
+    pack(block, (size + 2) * BLOCK + group, dates)
 
 
 @njit(cache=True, nogil=True)
@@ -210,7 +210,7 @@ def _read(room: _Room, values: Floats, group: int) -> bool:  # pragma: no cover 
 def _fit_all(series: Stack, design: Design, robust: bool, out: Floats) -> None:  # pragma: no cover - compiled
     dates, size = design.basis.shape
     triangle = size * (size + 1) // 2
-    values = np.empty(dates * BLOCK, np.float32)
+    values, block = np.empty(dates * BLOCK, np.float32), np.empty((size + 3) * BLOCK, np.float32)
     room = _Room(
         np.zeros((triangle, LANES)),
         np.zeros((triangle, LANES)),
@@ -218,7 +218,6 @@ def _fit_all(series: Stack, design: Design, robust: bool, out: Floats) -> None: 
         np.zeros((dates, LANES)),
         np.ones((dates, LANES)),
         np.zeros((dates, LANES)),
-        np.zeros(LANES, np.float32),
     )
     _cholesky(room.whole, room.weight, design.basis)
     for first in range(0, series.pixels, BLOCK):
@@ -236,7 +235,8 @@ def _fit_all(series: Stack, design: Design, robust: bool, out: Floats) -> None: 
                 _reweigh(room, values, group)
                 _cholesky(lower, room.weight, design.basis)
                 _fit(room, lower, design.basis)
-            _write(out, first + group, series.pixels, min(LANES, width - group), room, lower, design)
+            _write(block, group, room, lower, design)
+        flush(block, out, first, width, series.pixels)
 
 
 def fit(series: Stack, design: Design, *, robust: bool = False) -> Floats:
