@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jeoview.catalog.filters import prop as prop
     from jeoview.collection import ImageCollection as ImageCollection
+    from jeoview.collection import InterferogramCollection as InterferogramCollection
     from jeoview.collection import open_file as open  # noqa: A004 - as gdal.Open and rasterio.open
     from jeoview.errors import JeoviewError as JeoviewError
     from jeoview.export import open_chain as open_chain
@@ -27,6 +28,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Image",
     "ImageCollection",
+    "InterferogramCollection",
     "JeoviewError",
     "Map",
     "metres",
@@ -42,6 +44,7 @@ __all__ = [
 _HOMES = {
     "Image": "jeoview.image:Image",
     "ImageCollection": "jeoview.collection:ImageCollection",
+    "InterferogramCollection": "jeoview.collection:InterferogramCollection",
     "JeoviewError": "jeoview.errors:JeoviewError",
     "Map": "jeoview.widgets:Map",
     "metres": "jeoview.quantities:metres",

@@ -125,3 +125,11 @@ def is_lifted(node: Node) -> bool:
 def is_source(node: Node) -> bool:
     """Whether a node reads scenes."""
     return find(node.operator).mode is Mode.SOURCE
+
+
+def style_base(root: Node) -> Node:
+    """The node whose values a style shows: the chain without its colours."""
+    node = root
+    while describe(node).kind is Kind.COLOUR:
+        node = input_nodes(node)[0]
+    return node

@@ -16,7 +16,7 @@ import numpy as np
 
 from jeoview import chain, planner
 from jeoview.catalog import Catalog
-from jeoview.describe import describe, is_source
+from jeoview.describe import describe, is_source, style_base
 from jeoview.errors import KeyUnknownError, LimitError, ParameterError
 from jeoview.executor import Read, Value, finish, recall
 from jeoview.graph import Node, walk
@@ -25,7 +25,7 @@ from jeoview.io.reader import Reader
 from jeoview.make import below_sliders, bind
 from jeoview.memory import ResultMemory
 from jeoview.operator import Names
-from jeoview.planner import Cost, Limits, Plan, style_base
+from jeoview.planner import Cost, Limits, Plan
 from jeoview.projection import WEB_MERCATOR, WGS84, transform
 from jeoview.raster import Kind, Raster, Table
 from jeoview.scenes import Layer, Scenes

@@ -182,6 +182,43 @@ class Image:
         NaN (no data) is left out.
         """
         ...
+    def decompose(self, *images: Operand) -> Image:
+        r"""Motion up and east from lines of sight of two or more tracks; motion north is taken as none.
+
+        Least squares of v_k = e_k E + u_k U, pixel by pixel (Wright et al. 2004; north, which polar orbits hardly
+        see, is ignored).
+
+        Parameters
+        ----------
+        images : bands
+            For each track three images of one band: velocity or displacement along the line of sight (positive towards
+            the satellite), and the east and up components of the unit vector from the ground to the satellite.
+
+        Returns
+        -------
+        bands
+            ``up`` and ``east`` in the unit of the velocities, positive upwards and eastwards, and ``condition_number`` of
+            the matrix of e_k and u_k, from 1 on: how much errors may grow. A track that is NaN at a pixel is left out; NaN
+            with fewer than two tracks, and where they look in the same direction.
+        """
+        ...
+    def deramped(self, table: Operand) -> Image:
+        r"""Subtract from every pair the surface that was fitted to it.
+
+        The surface holds the constant too, so a reference is subtracted afterwards.
+
+        Returns
+        -------
+        series
+            Band ``unwrapped`` in rad, NaN where it was and in every pixel of a pair without a surface; other bands as
+            they are.
+
+        Raises
+        ------
+        ParameterError
+            If the table was made from other pairs.
+        """
+        ...
     def difference(self, after: Operand) -> Image:
         r"""After - before: positive where the value grew.
 
@@ -250,6 +287,90 @@ class Image:
         Notes
         -----
         NaN (no data) in any input is NaN in the result.
+        """
+        ...
+    def inversion_quality(
+        self,
+        method: Literal["sbas", "nsbas"] | Parameter = "sbas",
+        weight: Literal["none", "coherence", "fisher", "variance"] | Parameter = "none",
+        looks: float | Parameter | None = None,
+        min_coherence: float | Parameter = 0.0,
+        gamma: float | Parameter = 0.0001,
+    ) -> Image:
+        r"""What an inversion leaves of the phases, and what it had to work with; NaN where no pair is used.
+
+        The options are those of ``invert`` and should be the same as there.
+
+        Parameters
+        ----------
+        stack : series
+            Pairs, with bands ``unwrapped`` (rad, referenced) and, where it is asked for, ``coherence``.
+        method : {"sbas", "nsbas"}
+            Whether unconnected subsets of dates are bridged. With ``sbas`` their pairs are not used.
+        weight : {"none", "coherence", "fisher", "variance"}
+            What a pair counts.
+        looks : float, optional
+            Looks of the interferograms; needed by ``variance``.
+        min_coherence : float
+            Pairs of lower coherence are left out of a pixel.
+        gamma : float
+            NSBAS's weight.
+
+        Returns
+        -------
+        bands
+            With r = dphi - A phi over the pairs that were used: ``temporal_coherence`` abs(mean exp(j r)), 0 to 1
+            (Pepe and Lanari 2006); ``rms_misclosure`` sqrt(mean r**2) in rad; ``pair_count`` their number;
+            ``date_count`` the dates that have a value; ``gap_count`` the subsets of dates (single dates included) that
+            no pair ties to the first one: N - 1 - gap_count is the rank of A.
+        """
+        ...
+    def invert(
+        self,
+        wavelength: float | Parameter,
+        method: Literal["sbas", "nsbas"] | Parameter = "sbas",
+        weight: Literal["none", "coherence", "fisher", "variance"] | Parameter = "none",
+        looks: float | Parameter | None = None,
+        min_coherence: float | Parameter = 0.0,
+        gamma: float | Parameter = 0.0001,
+    ) -> Image:
+        r"""Displacement at every date, from the pairs by weighted least squares, pixel by pixel with its own gaps.
+
+        Solves A phi = dphi with rows of -1 at the earlier and +1 at the later date, phi = 0 at the first date
+        (SBAS: Berardino et al. 2002), over the pairs that are valid at the pixel.
+
+        Parameters
+        ----------
+        stack : series
+            Pairs, with bands ``unwrapped`` (rad, positive away, referenced) and, where it is asked for, ``coherence``.
+        wavelength : float
+            Metres; 0.0554658 of Sentinel-1.
+        method : {"sbas", "nsbas"}
+            What becomes of dates that no pair ties to the first one. ``sbas``: NaN. ``nsbas``: subsets of dates are
+            placed by rows gamma (phi(t) - v t - c) = 0 over all dates (López-Quiroz et al. 2009, as LiCSBAS); where
+            the network is connected it equals ``sbas``. A date without any valid pair is NaN with both.
+        weight : {"none", "coherence", "fisher", "variance"}
+            What a pair counts: 1; its coherence g; 2 L g**2 / (1 - g**2); or 1 / variance of the phase of a distributed
+            scatterer (Tough et al. 1995) with L / 1.94 looks. g is taken between 0.001 and 0.999.
+        looks : float, optional
+            Looks L of the interferograms; needed by ``variance``. With ``fisher`` it changes nothing but the balance
+            with ``gamma``; 1 by default.
+        min_coherence : float
+            Pairs of lower coherence are left out of a pixel.
+        gamma : float
+            NSBAS's weight, where a pair without weighting has 1.
+
+        Returns
+        -------
+        series
+            Band ``displacement``, metres along the line of sight, positive towards the satellite:
+            -wavelength / (4 pi) phi. One layer for each acquisition, 0 at the first one; NaN where a date is not
+            connected, never silently zero, and where no pair is valid.
+
+        Raises
+        ------
+        ParameterError
+            If the series is no stack of pairs.
         """
         ...
     def join_bands(self, *images: Operand) -> Image:
@@ -503,6 +624,67 @@ class Image:
         ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile.
         """
         ...
+    def ramps(
+        self,
+        degree: int | Parameter = 1,
+        region: Sequence[float | Parameter] | None = None,
+        zoom: int | Parameter | None = None,
+    ) -> Image:
+        r"""A plane or a quadratic surface of every pair, by least squares over a region.
+
+        Pixels that are NaN are left out: mask what moves first.
+
+        Parameters
+        ----------
+        degree : int
+            1: plane, 2: quadratic.
+
+        Returns
+        -------
+        table
+            ``frame``: centre x, y and half size of the region in Web Mercator metres; ``unwrapped``: for each pair the
+            coefficients of 1, x, y (, x**2, xy, y**2) in rad, with x and y from the centre in half sizes. NaN where a pair
+            has too few valid pixels.
+
+        Notes
+        -----
+        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile.
+        """
+        ...
+    def reference_phase(
+        self, region: Sequence[float | Parameter] | None = None, zoom: int | Parameter | None = None
+    ) -> Image:
+        r"""Median phase of every pair over a small area that is taken not to move.
+
+        An interferogram keeps an arbitrary constant, which must be the same everywhere before phases of
+        several pairs are added up. Pixels that are NaN are left out, pair by pair.
+
+        Returns
+        -------
+        table
+            ``pair`` counts the pairs from 0, ``unwrapped`` holds the medians in rad (NaN where a pair has no valid pixel
+            there), ``valid`` the number of valid pixels.
+
+        Notes
+        -----
+        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile.
+        """
+        ...
+    def referenced(self, table: Operand) -> Image:
+        r"""Subtract from every pair its phase at the reference.
+
+        Returns
+        -------
+        series
+            Band ``unwrapped`` in rad relative to the reference, NaN where it was and in every pixel of a pair that has no
+            reference; other bands as they are.
+
+        Raises
+        ------
+        ParameterError
+            If the table was made from other pairs.
+        """
+        ...
     def rename(self, bands: Sequence[str | Parameter]) -> Image:
         r"""Give every band a new name; NaN stays NaN.
 
@@ -521,6 +703,33 @@ class Image:
         ----------
         bands : tuple of str
             For instance ``("red", "nir")`` or ``("B04", "B08")``.
+        """
+        ...
+    def series_quality(self, series: Operand, wavelength: float | Parameter) -> Image:
+        r"""How well a displacement series explains the phases of the pairs it was made from.
+
+        The same as two bands of ``inversion_quality``, from a series that is already there: a tile that shows
+        the velocity and masks it by its coherence inverts once.
+
+        Parameters
+        ----------
+        stack : series
+            Pairs, with band ``unwrapped`` (rad, positive away, referenced).
+        series : series
+            What ``invert`` made of them, perhaps filtered since: metres, positive towards the satellite.
+        wavelength : float
+            Metres, as given to ``invert``.
+
+        Returns
+        -------
+        bands
+            ``temporal_coherence`` abs(mean exp(j r)), 0 to 1, and ``rms_misclosure`` sqrt(mean r**2) in rad, over the
+            pairs that are valid and whose dates both have a value; NaN where there is none.
+
+        Raises
+        ------
+        ParameterError
+            If the series has other dates than the stack.
         """
         ...
     def sqrt(self) -> Image:
@@ -555,6 +764,24 @@ class Image:
         NaN (no data) in any input is NaN in the result.
         """
         ...
+    def triplet_quality(self) -> Image:
+        r"""Closure of loops of three pairs, C = phi_ij + phi_jk - phi_ik, as mean phasor (FLATSIM Net bands 4 and 5).
+
+        Zero for motion and atmosphere, which belong to dates; what is left is noise, moisture, multilooking
+        and unwrapping. All loops of the network count that are valid at the pixel.
+
+        Parameters
+        ----------
+        stack : series
+            Pairs, with band ``unwrapped`` (rad, referenced: every pair keeps an arbitrary constant before).
+
+        Returns
+        -------
+        bands
+            ``triplet_coherence`` abs(mean exp(j C)), 0 to 1, and ``triplet_bias`` arg(mean exp(j C)) in rad, -pi to pi;
+            NaN where no loop is valid.
+        """
+        ...
     def unmask(self, value: float | Parameter = 0.0) -> Image:
         r"""Put a value where there is no data (NaN).
 
@@ -562,6 +789,47 @@ class Image:
         ----------
         value : float
             What stands there.
+        """
+        ...
+    def velocity(
+        self,
+        model: Literal["linear", "annual", "semiannual"] | Parameter = "linear",
+        degree: int | Parameter = 1,
+        steps: Sequence[str | Parameter] = (),
+        robust: bool | Parameter = False,
+    ) -> Image:
+        r"""Velocity of every pixel and its standard error, by least squares over the dates that it has.
+
+        d(t) = offset + velocity t (+ higher powers) (+ c cos 2 pi t + s sin 2 pi t ...) (+ steps), t in years of
+        365.25 days. With ``model="annual"`` the definitions are those of the European Ground Motion Service.
+
+        Parameters
+        ----------
+        series : series
+            Band ``displacement`` in metres, positive towards the satellite (or along any other direction).
+        model : {"linear", "annual", "semiannual"}
+            Which seasons are part of the motion: none, a year, a year and half a year.
+        degree : int
+            Of the polynomial, 1 to 5. Above 1 the velocity is that at the middle of the series.
+        steps : tuple of str
+            Days (``"2018-02-16"``) from which on the ground stands elsewhere, for instance earthquakes.
+        robust : bool
+            Weigh dates down that lie far from the fit (Huber 1964: beyond 1.345 sigma, sigma from the median of the
+            residuals, eight rounds).
+
+        Returns
+        -------
+        bands
+            ``velocity`` in mm/yr; ``std``, its standard error sqrt(RSS / (N - P) inv(G'G)) in mm/yr, NaN without a date to
+            spare; ``rmse`` of the fit in mm; of degree 2 or more ``acceleration`` in mm/yr**2 (at the middle of
+            the series); ``amplitude`` in mm and ``phase_of_year``, the day (0 to 365.25, 0 = 1 January) of the
+            highest position; ``semiannual_amplitude`` and ``semiannual_phase`` likewise (0 to 182.6); and ``step1`` ... in
+            mm, in the order of the days. NaN where the dates of a pixel do not determine the model.
+
+        Raises
+        ------
+        ParameterError
+            If a step is no day, or lies outside the series.
         """
         ...
     def where(self, x: Operand, y: Operand) -> Image:

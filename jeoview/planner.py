@@ -394,11 +394,3 @@ def cost(planned: Plan, measure: Measure, steps: Iterable[Step] | None = None) -
         layers[step.place] = depth
         array_bytes += depth * max(len(step.bands), 1) * step.grid.height * step.grid.width * 4
     return Cost(read_bytes, array_bytes, planned.padding)
-
-
-def style_base(root: Node) -> Node:
-    """The node whose values a style shows: the chain without its colours."""
-    node = root
-    while describe(node).kind is Kind.COLOUR:
-        node = input_nodes(node)[0]
-    return node

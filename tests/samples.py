@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from jeoview.describe import options_of
 from jeoview.graph import Node
 from jeoview.grid import Grid
 from jeoview.image import Image, apply
 from jeoview.operator import REGISTRY, Mode, find
 from jeoview.raster import Array, Kind, Raster, Table
-from tests.synthetic import source
+from tests.synthetic import DATES, PAIRS, source
 
+STACK = ("unwrapped", "coherence")
 REGION = (10.0, 44.0, 10.05, 44.04)
 AREA = {
     "type": "Polygon",
@@ -26,6 +28,13 @@ AREA = {
 CLASSES = (
     {"value": 4.0, "label": "vegetation", "colour": "#00aa00"},
     {"value": 5.0, "label": "soil", "colour": "brown"},
+)
+
+
+INVERSIONS: tuple[dict[str, Any], ...] = (
+    {},
+    {"weight": "coherence", "min_coherence": 0.3},
+    {"method": "nsbas", "weight": "variance", "looks": 20.0},
 )
 
 
@@ -62,6 +71,7 @@ def _images() -> dict[str, Image]:
     series = source("1")
     three = series[["B04", "B08", "B11"]].median()
     one = series["B08"].median()
+    stack = source("3", ("unwrapped", "coherence"), stack="pairs", unit="rad")
     return {
         "series": series[["B04", "B08", "B11"]],
         "quality": series[["B04", "B08", "SCL"]].mosaic(),
@@ -74,6 +84,10 @@ def _images() -> dict[str, Image]:
         "colour": one.colormap("viridis", vmin=0, vmax=1),
         "picture": series.median().rgb(),
         "table": three.quantiles(q=(0.1, 0.9), region=REGION, zoom=12),
+        "stack": stack,
+        "displacement": stack.invert(wavelength=0.055, weight="coherence"),
+        "reference": stack.reference_phase(region=REGION, zoom=12),
+        "ramp": stack.ramps(region=REGION, zoom=12),
     }
 
 
@@ -123,6 +137,17 @@ def _samples() -> list[Sample]:
         Sample("colormap", ("classes",), {"classes": CLASSES}),
         Sample("rgb", ("one", "one", "truth"), {"gamma": 1.4}),
         Sample("blend", ("colour", "picture"), {"alpha": 0.6}),
+        Sample("reference_phase", ("stack",), {"region": REGION, "zoom": 11}),
+        Sample("referenced", ("stack", "reference")),
+        Sample("ramps", ("stack",), {"degree": 2, "region": REGION, "zoom": 11}),
+        Sample("deramped", ("stack", "ramp")),
+        *(Sample("invert", ("stack",), {"wavelength": 0.055, **more}) for more in INVERSIONS),
+        *(Sample("inversion_quality", ("stack",), more) for more in INVERSIONS),
+        Sample("series_quality", ("stack", "displacement"), {"wavelength": 0.055}),
+        Sample("triplet_quality", ("stack",)),
+        Sample("velocity", ("displacement",)),
+        Sample("velocity", ("displacement",), {"degree": 2, "robust": True}),
+        Sample("decompose", ("one", "one", "truth", "one", "truth", "one")),
     ]
 
 
@@ -139,7 +164,12 @@ def rasters(sample: Sample, grid: Grid, seed: int = 0) -> list[Any]:
             given.append(np.float64(name).item())
             continue
         schema = image(name).schema
-        if schema.kind is Kind.TABLE:
+        if schema.kind is Kind.TABLE and "quantiles" not in image(name).node.operator:
+            # A table that belongs to a stack: fitted on one, as nothing else has its form.
+            node = image(name).node
+            options = {key: value for key, value in options_of(node).items() if key not in ("region", "zoom")}
+            given.append(find(node.operator).function(_raster(Kind.SERIES, STACK, grid, random), **options))
+        elif schema.kind is Kind.TABLE:
             low = {band: np.array([0.1, 0.8]) for band in schema.bands}
             given.append(Table({"quantile": np.array([0.1, 0.9]), **low}))
         else:
@@ -156,4 +186,8 @@ def _raster(kind: Kind, bands: tuple[str, ...], grid: Grid, random: np.random.Ge
     if quality:
         array[..., quality, :, :] = random.integers(0, 12, array[..., quality, :, :].shape)
     dates = tuple(f"2023-0{month}-01T00:00:00Z" for month in range(1, 6)) if kind is Kind.SERIES else ()
+    if kind is Kind.SERIES and bands == STACK:
+        dates = PAIRS
+    if bands == ("displacement",):
+        array, dates = array[: len(DATES)], DATES
     return Raster(array, grid, kind, bands, dates)

@@ -22,6 +22,8 @@ from jeoview.raster import Kind, Raster
 BANDS = ("B02", "B03", "B04", "B08", "B11", "B12", "SCL")
 COMMON_NAMES = {"blue": "B02", "green": "B03", "red": "B04", "nir": "B08", "swir16": "B11", "swir22": "B12"}
 DATES = ("2023-01-05T10:00:00Z", "2023-04-15T10:00:00Z", "2023-07-24T10:00:00Z", "2023-10-02T10:00:00Z")
+# Four dates joined by five pairs, with two loops.
+PAIRS = tuple(f"{DATES[one]}/{DATES[other]}" for one, other in ((0, 1), (0, 2), (1, 2), (1, 3), (2, 3)))
 Integers = NDArray[np.uint64]
 
 
@@ -106,7 +108,8 @@ class SyntheticReader:
     def __call__(self, node: Node, grid: Grid, bands: Names) -> Raster:
         self.asked.append((node.key, grid, bands))
         seed = int(str(node.arguments["items"])[-8:], 16)
-        dates = [date for date in range(len(DATES)) if touches(grid, date, seed)]
+        names = PAIRS if node.arguments["stack"] == "pairs" else DATES
+        dates = [date for date in range(len(names)) if names is PAIRS or touches(grid, date, seed)]
         array = np.empty((len(dates), len(bands), *grid.shape), dtype=np.float32)
         blocks = [col // 200 for col in range(grid.col, grid.col + grid.width)]
         swath = np.array([[_in_swath(block, date, seed) for block in blocks] for date in dates], dtype=bool)
@@ -115,7 +118,7 @@ class SyntheticReader:
                 values = pixels(grid, band, date, seed)
                 array[index, position] = made_wild(values) if self.wild else values
             array[index][:, :, ~swath[index]] = np.nan
-        return Raster(array, grid, Kind.SERIES, bands, tuple(DATES[date] for date in dates))
+        return Raster(array, grid, Kind.SERIES, bands, tuple(names[date] for date in dates))
 
 
 LIMITS = Limits()

@@ -340,14 +340,17 @@ class InterferogramCollection:
         ParameterError
             If no reference was chosen: an interferogram keeps an arbitrary constant.
         """
-        values = {"wavelength": self.wavelength, "method": method, "weight": weight, **options}
+        values = {"wavelength": self.wavelength, **self._weighting(method, weight, options)}
         return apply("invert", (self._referenced("invert"),), values)
 
     def quality(self, method: str = "sbas", weight: str = "none", **options: Any) -> Image:
         """How well the pairs of a pixel agree with `invert` of the same options: the operator ``inversion_quality``."""
-        return apply(
-            "inversion_quality", (self._referenced("quality"),), {"method": method, "weight": weight, **options}
-        )
+        return apply("inversion_quality", (self._referenced("quality"),), self._weighting(method, weight, options))
+
+    def _weighting(self, method: str, weight: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        looks = self.items[0].properties.get("jeoview:looks")
+        known = {} if looks is None or weight not in ("fisher", "variance") else {"looks": float(looks)}
+        return {"method": method, "weight": weight, **known, **options}
 
     def _referenced(self, what: str) -> Image:
         if self.place is None:

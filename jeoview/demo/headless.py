@@ -123,9 +123,9 @@ def keep(namespace: Mapping[str, Any], output: str | os.PathLike[str], layer: st
     JeoviewError
         What a tile answers.
     """
+    from jeoview.describe import style_base
     from jeoview.export import to_geotiff
     from jeoview.image import Image
-    from jeoview.planner import style_base
     from jeoview.session import Session
     from jeoview.widgets import Map
     from jeoview.widgets.view import block_bounds, tile_block

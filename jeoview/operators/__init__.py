@@ -1,6 +1,23 @@
 """Every operator, one file per family; importing this package fills the registry."""
 
-from jeoview.operators import algebra, bands, change, colour, fit, focal, index, quality, reducers, region, source
+from jeoview.operators import (
+    algebra,
+    bands,
+    change,
+    colour,
+    fit,
+    focal,
+    index,
+    insar,
+    insar_decompose,
+    insar_quality,
+    insar_ramp,
+    quality,
+    reducers,
+    region,
+    source,
+    velocity,
+)
 
 __all__ = [
     "algebra",
@@ -10,8 +27,13 @@ __all__ = [
     "fit",
     "focal",
     "index",
+    "insar",
+    "insar_decompose",
+    "insar_quality",
+    "insar_ramp",
     "quality",
     "reducers",
     "region",
     "source",
+    "velocity",
 ]

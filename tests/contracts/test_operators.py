@@ -24,8 +24,8 @@ from tests.samples import OPERATORS, SAMPLES, Sample, rasters
 from tests.synthetic import grid_at, render, source
 
 HERE = grid_at(12, 10.0, 44.02, 37, 43)
-# The one pixel operator that asks where a pixel is.
-BY_PLACE = {"mask_polygon"}
+# The pixel operators that ask where a pixel is.
+BY_PLACE = {"mask_polygon", "deramped"}
 REGION_FIELDS = ("region", "zoom")
 
 
@@ -175,7 +175,8 @@ def test_result_is_as_declared(sample: Sample) -> None:
         assert result.palette is None or (result.palette.shape, result.palette[0, 3]) == ((256, 4), 0)
     else:
         assert result.array.dtype == np.float32
-        assert result.array.shape == (len(schema.bands), *HERE.shape)
+        dates = (len(result.dates),) if schema.kind is Kind.SERIES else ()
+        assert result.array.shape == (*dates, len(schema.bands), *HERE.shape)
         assert not np.isinf(result.array).any()
 
 
@@ -202,6 +203,9 @@ def test_a_series_without_dates_and_a_single_pixel_are_no_special_case(sample: S
     if all(isinstance(value, Raster) and value.kind is Kind.SERIES for value in inputs):
         none = [replace(value, array=value.array[:0], dates=()) for value in inputs]
         result = compute(sample, none)
+        if isinstance(result, Table) or result.kind is Kind.SERIES:
+            assert isinstance(result, Table) or result.array.shape == (0, len(result.bands), *HERE.shape)
+            return
         expected = 0.0 if sample.operator == "count" else np.nan
         np.testing.assert_array_equal(result.array, np.full((len(result.bands), *HERE.shape), expected))
 
@@ -281,8 +285,27 @@ def never_transparent_where_the_base_is_not(sample: Sample, result: Raster, wher
     assert (result.array[3] >= base[3].astype(int) - 1).all()
 
 
+def stays_at_every_date(sample: Sample, result: Raster, where: Array) -> None:
+    assert np.isnan(result.array[..., where]).all()
+    assert not np.isnan(result.array[..., ~where]).all()
+
+
+def counted_as_none(sample: Sample, result: Raster, where: Array) -> None:
+    for band, values in zip(result.bands, result.array, strict=True):
+        assert np.isnan(values[where]).all() or (values[where] == 0).all(), band
+
+
+def left_out_of_the_table(sample: Sample, result: Table, where: Array) -> None:
+    shape = dict(zip(sample.inputs, rasters(sample, HERE), strict=True))
+    kept = [replace(value, array=value.array[..., ~where][..., None]) for value in shape.values()]
+    if sample.operator == "reference_phase":
+        assert same(result, compute(sample, kept))
+    else:
+        assert all(np.isfinite(values).all() for values in result.values.values())
+
+
 RULES = {"any": rule_any, "skip": rule_skip, "centre": rule_centre, "own": rule_own}
-OWN_RULES = {
+OWN_RULES: dict[str, Callable[[Sample, Any, Array], None]] = {
     "where": stays,
     "mask": stays,
     "unmask": filled,
@@ -294,6 +317,16 @@ OWN_RULES = {
     "expression": stays,
     "label": stays,
     "blend": never_transparent_where_the_base_is_not,
+    "reference_phase": left_out_of_the_table,
+    "ramps": left_out_of_the_table,
+    "referenced": stays_at_every_date,
+    "deramped": stays_at_every_date,
+    "invert": stays_at_every_date,
+    "inversion_quality": counted_as_none,
+    "series_quality": stays,
+    "triplet_quality": stays,
+    "velocity": stays,
+    "decompose": stays,
 }
 
 

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from jeoview.catalog.items import Band, Item
 from jeoview.catalog.times import format_time
 from jeoview.errors import ParameterError, SourceError
+from jeoview.io.inspect import inspect
 from jeoview.io.products.common import BandFile, make_item
 
 SENTINEL_1 = 0.0554658
@@ -128,7 +129,8 @@ def name_of(pair: Pair) -> str:
 
 
 def _item(collection: str, pair: Pair, phase: Path, coherence: Path | None, options: PairOptions) -> Item:
-    scale = 1.0 if options.sign == "away" else -1.0
+    # A product that stores whole numbers says their step in its header.
+    scale = inspect(phase).bands[0].scale * (1.0 if options.sign == "away" else -1.0)
     bands = [BandFile(Band("unwrapped", "", nodata=options.phase_nodata, unit="rad", scale=scale), phase)]
     if coherence is not None:
         correlation = Band("coherence", "", nodata=options.coherence_nodata, scale=options.coherence_scale)
