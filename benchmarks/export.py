@@ -38,7 +38,7 @@ def ours(scene: Path, folder: Path) -> None:
     from benchmarks.servers import catalogue
     from jeoview.export import to_geotiff
     from jeoview.image import Image
-    from jeoview.planner import style_base
+    from jeoview.describe import style_base
 
     ndvi = Image(style_base(catalogue(folder, scene, BOUNDS, "EPSG:32632").node))
     to_geotiff(ndvi, folder / "ours.tif", bounds=BOUNDS, crs="EPSG:32632", resolution=in_process.PIXEL, progress=False)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from jeoview import chain
-from jeoview.describe import describe
+from jeoview.describe import describe, style_base
 from jeoview.engine import Engine
 from jeoview.graph import Node, parameters, walk
 from jeoview.grid import Grid, tile_grid, tiles_grid
@@ -18,7 +18,7 @@ from jeoview.io import encode, legend
 from jeoview.make import bind
 from jeoview.operator import Mode, find
 from jeoview.operators.colour import legend as legend_of
-from jeoview.planner import needs_view, style_base
+from jeoview.planner import needs_view
 from tileserver.frames import Header
 
 Reply = tuple[Header, bytes]
