@@ -213,7 +213,7 @@ class CogWriter:
             "nodata": profile.nodata,
             "crs": grid.crs,
             "transform": rasterio.Affine(*grid.transform),
-            "photometric": profile.photometric,
+            **({"photometric": profile.photometric} if profile.photometric else {}),
             "tiled": True,
             "blockxsize": BLOCK,
             "blockysize": BLOCK,

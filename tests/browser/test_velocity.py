@@ -1,0 +1,51 @@
+"""The velocity notebook: live inversion in JupyterLab, a slider, and a click that shows the series."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jeoview.demo import prepare_insar
+from tests.conftest import ROOT
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.browser.lab import Lab
+
+NOTEBOOK = ROOT / "notebooks" / "03-velocity.ipynb"
+
+
+def test_the_notebook_is_stored_without_outputs_and_says_that_it_is_simulated() -> None:
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert len(code) > 5
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
+    assert "simulated" in "".join(cells[0]["source"])
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+def test_velocity_in_jupyterlab(new_page: Callable[..., Page], lab: Lab, home: Path) -> None:
+    from tests.browser.lab import Notebook
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JEOVIEW_HOME", str(home))
+        prepare_insar(size="small", progress=False)
+    with Notebook.open(new_page(1280, 1200), lab, "03-velocity", NOTEBOOK) as opened:
+        opened.run_all()
+        assert opened.errors() == []
+        shown = opened.page.locator(".jv-map")
+        shown.scroll_into_view_if_needed()
+        opened.wait_for_tiles()
+        assert any(tile.rgba[3].any() for tile in opened.tiles())
+        box = opened.page.locator(".jv-map .leaflet-container").bounding_box()
+        assert box is not None
+        opened.page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.45)
+        opened.page.locator(".jv-inspector svg").wait_for(timeout=60_000)
+        opened.screenshot("velocity")
+        assert "mm/yr" in opened.page.locator(".jv-inspector svg").inner_html()
