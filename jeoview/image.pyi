@@ -849,7 +849,7 @@ class Image:
         ...
     def colormap(
         self,
-        palette: str | Sequence[str] = "viridis",
+        palette: str | Sequence[str] | Parameter = "viridis",
         vmin: float | Parameter | None = None,
         vmax: float | Parameter | None = None,
         unit: str | None = None,
@@ -859,7 +859,7 @@ class Image:
 
         Parameters
         ----------
-        palette : str or sequence of str
+        palette : str, sequence of str or slider parameter
             A matplotlib name (``"RdYlGn"``, ``"viridis_r"``), ``"cyclic"`` (values wrap around, for phase), or colours
             from low to high.
         vmin, vmax : float or slider parameter
@@ -924,7 +924,7 @@ class Image:
             An image that is true (not 0) where pixels stay, or a GeoJSON area in degrees of EPSG:4326.
         """
         ...
-    def mask_clouds(self, snow: bool = False) -> Image:
+    def mask_clouds(self, snow: bool | Parameter = False) -> Image:
         r"""NaN where the product's own quality band says cloud, shadow or cirrus (and snow, if asked).
 
         Raises

@@ -129,7 +129,7 @@ def expression(
     return apply("expression", (image,), {"formula": formula, "bands": bands, "variables": given, "name": name})
 
 
-def mask_clouds(self: Any, snow: bool = False) -> Image:
+def mask_clouds(self: Any, snow: bool | Parameter = False) -> Image:
     """NaN where the product's own quality band says cloud, shadow or cirrus (and snow, if asked).
 
     Raises
@@ -244,7 +244,7 @@ def rgb_of(red: Any, green: Any, blue: Any, vmin: Any = 0.0, vmax: Any = 1.0, ga
 
 def colormap(
     self: Any,
-    palette: str | Sequence[str] = "viridis",
+    palette: str | Sequence[str] | Parameter = "viridis",
     vmin: float | Parameter | None = None,
     vmax: float | Parameter | None = None,
     unit: str | None = None,
@@ -254,7 +254,7 @@ def colormap(
 
     Parameters
     ----------
-    palette : str or sequence of str
+    palette : str, sequence of str or slider parameter
         A matplotlib name (``"RdYlGn"``, ``"viridis_r"``), ``"cyclic"`` (values wrap around, for phase), or colours
         from low to high.
     vmin, vmax : float or slider parameter
@@ -265,7 +265,7 @@ def colormap(
         Discrete classes instead of a gradient.
     """
     values: dict[str, Any] = {"unit": unit}
-    values["palette"] = palette if isinstance(palette, str) else tuple(palette)
+    values["palette"] = tuple(palette) if isinstance(palette, (list, tuple)) else palette
     values |= {name: value for name, value in (("vmin", vmin), ("vmax", vmax)) if value is not None}
     if classes is not None:
         values["classes"] = tuple(_colour_class(value, entry) for value, entry in _classes(classes))

@@ -952,7 +952,7 @@ class ImageCollection:
         ...
     def colormap(
         self,
-        palette: str | Sequence[str] = "viridis",
+        palette: str | Sequence[str] | Parameter = "viridis",
         vmin: float | Parameter | None = None,
         vmax: float | Parameter | None = None,
         unit: str | None = None,
@@ -962,7 +962,7 @@ class ImageCollection:
 
         Parameters
         ----------
-        palette : str or sequence of str
+        palette : str, sequence of str or slider parameter
             A matplotlib name (``"RdYlGn"``, ``"viridis_r"``), ``"cyclic"`` (values wrap around, for phase), or colours
             from low to high.
         vmin, vmax : float or slider parameter
@@ -1027,7 +1027,7 @@ class ImageCollection:
             An image that is true (not 0) where pixels stay, or a GeoJSON area in degrees of EPSG:4326.
         """
         ...
-    def mask_clouds(self, snow: bool = False) -> Image:
+    def mask_clouds(self, snow: bool | Parameter = False) -> Image:
         r"""NaN where the product's own quality band says cloud, shadow or cirrus (and snow, if asked).
 
         Raises
