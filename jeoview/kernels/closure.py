@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from jeoview.kernels.lanes import WIDTH as LANES
-from jeoview.kernels.lanes import fma, load, pack, splat, sqrt, store, unpack, where_number, where_positive
+from jeoview.kernels.lanes import fma, inner, load, pack, splat, sqrt, store, unpack, where_number, where_positive
 from jeoview.kernels.network import Network
 from jeoview.kernels.phasor import add_phasor
 from jeoview.kernels.stack import BLOCK, Stack, fetch, flush
@@ -108,7 +108,7 @@ def _loops(phase: Stack, triplets: Integers, out: Floats) -> None:  # pragma: no
                     out[index + phase.pixels] = np.nan
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _add_loops(phases: Floats, triplets: Integers, group: int, sums: Doubles) -> None:  # pragma: no cover - compiled
     """Sums of cosine, sine and ones over the triplets that a pixel has whole."""
     zero, one = splat(0.0), splat(1.0)

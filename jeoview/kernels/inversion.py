@@ -16,6 +16,7 @@ from jeoview.kernels.lanes import WIDTH as LANES
 from jeoview.kernels.lanes import (
     any_positive,
     fma,
+    inner,
     load,
     pack,
     splat,
@@ -76,7 +77,7 @@ class _Room(NamedTuple):
     gaps: Doubles
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _make_factor(made: _Factor, weight: Doubles, plan: Elimination, tie: float) -> None:  # pragma: no cover - compiled
     for p in range(plan.rows.size):
         store(made.entries, p, splat(0.0))
@@ -89,7 +90,7 @@ def _make_factor(made: _Factor, weight: Doubles, plan: Elimination, tie: float) 
     factor(made.entries, made.roots, plan)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _flows(room: _Room, plan: Elimination, group: int) -> None:  # pragma: no cover - compiled
     """The right-hand side: what the weighted phases bring to each date."""
     for date in range(plan.position.size):
@@ -101,7 +102,7 @@ def _flows(room: _Room, plan: Elimination, group: int) -> None:  # pragma: no co
         store(room.solution, earlier, load(room.solution, earlier) - flow)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _mark_dates(room: _Room, plan: Elimination) -> None:  # pragma: no cover - compiled
     """Positive at the dates that a pair of weight shows, and at the first one."""
     for date in range(plan.position.size):
@@ -113,7 +114,7 @@ def _mark_dates(room: _Room, plan: Elimination) -> None:  # pragma: no cover - c
     store(room.reached, plan.position.size - 1, splat(1.0))
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _bridge(room: _Room, tied: _Factor, plan: Elimination, bridge: Bridge) -> None:  # pragma: no cover - compiled
     """NSBAS: add the line v t + c that ties of weight gamma**2 hold the dates to.
 
@@ -146,7 +147,7 @@ def _bridge(room: _Room, tied: _Factor, plan: Elimination, bridge: Bridge) -> No
         store(room.solution, j, load(room.solution, j) + load(room.pull, j) + line)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _invert_group(
     room: _Room, plan: Elimination, bridge: Bridge, group: int, complete: bool, known: bool
 ) -> bool:  # pragma: no cover - compiled
@@ -175,14 +176,14 @@ def _invert_group(
     return True
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _phase(room: _Room, pair: int, group: int) -> Any:  # pragma: no cover - compiled
     """Phase of a pair, 0 where there is none (its weight is 0 there)."""
     value = unpack(room.block, pair * BLOCK + group)
     return where_number(value, value, splat(0.0))
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _read_weights(
     room: _Room, weighting: Weighting, coherence: Floats, group: int
 ) -> tuple[bool, bool]:  # pragma: no cover - compiled
@@ -201,7 +202,7 @@ def _read_weights(
     return any_positive(valid), not any_positive(gaps)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _write_series(
     block: Floats, group: int, room: _Room, plan: Elimination, scale: float, partial: bool
 ) -> None:  # pragma: no cover - compiled
@@ -218,7 +219,7 @@ def _write_series(
         pack(block, date * BLOCK + group, value)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _write_quality(
     block: Floats, group: int, room: _Room, plan: Elimination, partial: bool
 ) -> None:  # pragma: no cover - compiled
@@ -241,12 +242,12 @@ def _write_quality(
     pack(block, 4 * BLOCK + group, where_positive(pairs, load(room.gaps, 0), none))
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _rows(count: int) -> Doubles:  # pragma: no cover - compiled
     return np.zeros((count, LANES))
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _room(pairs: int, plan: Elimination) -> _Room:  # pragma: no cover - compiled
     dates, entries, tied = plan.position.size, plan.rows.size, plan.rows.size if plan.ties.size else 0
     return _Room(

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.core import cgutils, extending
 from numba.core.extending import lower_builtin, models, register_model
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
@@ -29,6 +29,10 @@ WIDTH = 16
 
 # numba's own annotation counts the compiler's context as an argument of the caller.
 intrinsic: Any = extending.intrinsic
+
+# For functions that only kernels call: what Python would need to call them is not compiled, a third of the time.
+_options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+inner: Any = njit(nogil=True, **_options)
 
 _DOUBLES = ir.VectorType(ir.DoubleType(), WIDTH)
 _FLOATS = ir.VectorType(ir.FloatType(), WIDTH)

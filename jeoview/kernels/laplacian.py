@@ -12,16 +12,15 @@ sums.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from jeoview.kernels.lanes import fma, load, splat, sqrt, store, where_positive
+from jeoview.kernels.lanes import fma, inner, load, splat, sqrt, store, where_positive
 from jeoview.kernels.network import Elimination
 
 Doubles = NDArray[np.float64]
 
 
-@njit(cache=True, nogil=True)
+@inner
 def factor(entries: Doubles, roots: Doubles, plan: Elimination) -> None:  # pragma: no cover - compiled
     """Weights of ties in, columns over the root of their sum out; ``roots`` holds 1 / root, 0 where all ties are 0."""
     zero, one = splat(0.0), splat(1.0)
@@ -43,7 +42,7 @@ def factor(entries: Doubles, roots: Doubles, plan: Elimination) -> None:  # prag
                 store(entries, target, fma(tie, load(entries, q), load(entries, target)))
 
 
-@njit(cache=True, nogil=True)
+@inner
 def solve(entries: Doubles, roots: Doubles, values: Doubles, plan: Elimination) -> None:  # pragma: no cover - compiled
     """Right-hand side in, solution out, 0 at the first date (and at the last date of a subset that is tied to nothing)."""
     last = plan.start.size - 1
@@ -61,7 +60,7 @@ def solve(entries: Doubles, roots: Doubles, values: Doubles, plan: Elimination) 
         store(values, j, value * load(roots, j))
 
 
-@njit(cache=True, nogil=True)
+@inner
 def reach(entries: Doubles, reached: Doubles, plan: Elimination) -> None:  # pragma: no cover - compiled
     """1 at the dates that are connected to the first one, else 0."""
     last = plan.start.size - 1

@@ -10,11 +10,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from jeoview.kernels.lanes import WIDTH as LANES
-from jeoview.kernels.lanes import pack, unpack
+from jeoview.kernels.lanes import inner, pack, unpack
 
 Floats = NDArray[np.float32]
 BLOCK = 128
@@ -50,7 +49,7 @@ class Stack(NamedTuple):
         return cls(flat, band * pixels, bands * pixels, layers, pixels)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def fetch(stack: Stack, first: int, count: int, block: Floats) -> None:  # pragma: no cover - compiled
     """Copy pixels ``first`` to ``first + count`` of every layer; NaN fills a block that is not full."""
     whole = count - count % LANES
@@ -64,7 +63,7 @@ def fetch(stack: Stack, first: int, count: int, block: Floats) -> None:  # pragm
             block[target + q] = np.nan
 
 
-@njit(cache=True, nogil=True)
+@inner
 def flush(block: Floats, out: Floats, first: int, count: int, step: int) -> None:  # pragma: no cover - compiled
     """Write the first ``count`` pixels of every row of a block from pixel ``first`` on, rows ``step`` apart."""
     whole = count - count % LANES

@@ -17,6 +17,7 @@ from jeoview.kernels.lanes import WIDTH as LANES
 from jeoview.kernels.lanes import (
     any_positive,
     fma,
+    inner,
     load,
     magnitude,
     pack,
@@ -81,12 +82,12 @@ class _Room(NamedTuple):
     rest: Doubles
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _at(row: int, col: int) -> int:  # pragma: no cover - compiled
     return row * (row + 1) // 2 + col
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _cholesky(lower: Doubles, weight: Doubles, basis: Doubles) -> None:  # pragma: no cover - compiled
     """Factor of the normal matrix; its diagonal holds 1 / pivot, NaN where a parameter is not known."""
     dates, size = basis.shape
@@ -105,7 +106,7 @@ def _cholesky(lower: Doubles, weight: Doubles, basis: Doubles) -> None:  # pragm
                 store(lower, _at(i, j), total * load(lower, _at(j, j)))
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _fit(room: _Room, lower: Doubles, basis: Doubles) -> None:  # pragma: no cover - compiled
     """Coefficients of the basis in ``right``, residuals of the dates in ``rest``."""
     dates, size = basis.shape
@@ -128,7 +129,7 @@ def _fit(room: _Room, lower: Doubles, basis: Doubles) -> None:  # pragma: no cov
         store(room.rest, t, rest)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _median(room: _Room, valid: Floats, group: int) -> Any:  # pragma: no cover - compiled
     """Median of abs(residual) over the valid dates, by halving the interval that holds it."""
     dates = room.value.shape[0]
@@ -150,7 +151,7 @@ def _median(room: _Room, valid: Floats, group: int) -> Any:  # pragma: no cover 
     return high
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _reweigh(room: _Room, valid: Floats, group: int) -> None:  # pragma: no cover - compiled
     """Huber's weights: 1 within 1.345 sigma, falling with the distance beyond; sigma from the median."""
     bound = _median(room, valid, group) * splat(SIGMA_OF_MEDIAN * HUBER)
@@ -160,7 +161,7 @@ def _reweigh(room: _Room, valid: Floats, group: int) -> None:  # pragma: no cove
         store(room.weight, t, seen * where_positive(size - bound, bound / size, splat(1.0)))
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _write(
     block: Floats, group: int, room: _Room, lower: Doubles, design: Design
 ) -> None:  # pragma: no cover - compiled
@@ -192,7 +193,7 @@ def _write(
     pack(block, (size + 2) * BLOCK + group, dates)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _read(room: _Room, values: Floats, group: int) -> bool:  # pragma: no cover - compiled
     """Values, 0 where there is none, and weights; whether all are there."""
     zero, one = splat(0.0), splat(1.0)

@@ -6,12 +6,11 @@ from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.special import gammaln, hyp2f1
 
 from jeoview.kernels.lanes import WIDTH as LANES
-from jeoview.kernels.lanes import load, splat, store, unpack, where_number, where_positive
+from jeoview.kernels.lanes import inner, load, splat, store, unpack, where_number, where_positive
 from jeoview.kernels.stack import BLOCK
 
 Doubles = NDArray[np.float64]
@@ -94,7 +93,7 @@ def phase_variance(coherence: Doubles, looks: float) -> Doubles:
     2F1 after Euler's transformation, so that many looks do not overflow.
     """
     # Gauss-Legendre in u with phase = pi u**3: most nodes where the density is, however narrow it is.
-    nodes, weights = np.polynomial.legendre.leggauss(400)
+    nodes, weights = np.polynomial.legendre.leggauss(160)
     u = (nodes + 1) / 2
     phase = np.pi * u**3
     measure = weights / 2 * np.pi * 3 * u**2
@@ -107,13 +106,13 @@ def phase_variance(coherence: Doubles, looks: float) -> Doubles:
     return np.asarray(2 * (density * phase**2 * measure).sum(axis=1))
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _clipped(value: Any, low: float, high: float) -> Any:  # pragma: no cover - compiled
     bound = where_positive(value - splat(low), value, splat(low))
     return where_positive(splat(high) - bound, bound, splat(high))
 
 
-@njit(cache=True, nogil=True)
+@inner
 def weigh(
     weighting: Weighting, phase: Floats, coherence: Floats, group: int, out: Doubles
 ) -> None:  # pragma: no cover - compiled
