@@ -112,7 +112,9 @@ class SyntheticReader:
         dates = [date for date in range(len(names)) if names is PAIRS or touches(grid, date, seed)]
         array = np.empty((len(dates), len(bands), *grid.shape), dtype=np.float32)
         blocks = [col // 200 for col in range(grid.col, grid.col + grid.width)]
-        swath = np.array([[_in_swath(block, date, seed) for block in blocks] for date in dates], dtype=bool)
+        # Interferograms have no swaths: loops of three would hardly ever meet.
+        seen = [[names is PAIRS or _in_swath(block, date, seed) for block in blocks] for date in dates]
+        swath = np.array(seen, dtype=bool)
         for index, date in enumerate(dates):
             for position, band in enumerate(bands):
                 values = pixels(grid, band, date, seed)
