@@ -8,16 +8,19 @@ from __future__ import annotations
 import csv
 import os
 import subprocess
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
 from jeoview.grid import Grid, web_mercator
-from jeoview.operators import insar, insar_quality
+from jeoview.operators import insar, insar_decompose, insar_quality
 from jeoview.operators.velocity import velocity
 from jeoview.raster import Kind, Raster
 
@@ -212,3 +215,36 @@ def test_equals_mintpy(pairs: Pairs, mintpy: str, weight: str, tmp_path: Path) -
     np.testing.assert_allclose(theirs["coherence"][whole], quality.array[0].ravel()[::step][whole], atol=5e-6)
     np.testing.assert_allclose(1000 * theirs["velocity"][whole], fitted[0, whole], atol=2e-3)
     np.testing.assert_allclose(1000 * theirs["std"][whole], fitted[1, whole], atol=1e-3)
+
+
+# ---------------------------------------------------------------- up and east of real points
+
+
+def test_up_and_east_of_ustica(data_dir: Path) -> None:
+    """Ascending and descending EGMS points less than 15 m apart, against least squares of each."""
+    columns = ["easting", "northing", "mean_velocity", "los_east", "los_up"]
+    tracks = []
+    for name in ("EGMS_L2b_022_0845_IW2_VV_2020_2024_1", "EGMS_L2b_117_0227_IW2_VV_2020_2024_1"):
+        with (
+            zipfile.ZipFile(data_dir / "egms-ustica-l2b" / f"{name}.zip") as files,
+            files.open(f"{name}.csv") as stream,
+        ):
+            tracks.append(pd.read_csv(stream, usecols=columns))
+    place = [track[["easting", "northing"]].to_numpy() for track in tracks]
+    distance, nearest = KDTree(place[1]).query(place[0])
+    near = distance < 15
+    assert near.sum() > 2000
+    joined = [tracks[0][near], tracks[1].iloc[nearest[near]]]
+    grid = Grid(web_mercator(10), 0, 0, 1, int(near.sum()))
+    values = [track[name].to_numpy(np.float32) for track in joined for name in columns[2:]]
+    images = [Raster(value[None, None], grid, Kind.BANDS, ("v",)) for value in values]
+    up, east, condition = insar_decompose.decompose(*images).array[:, 0]
+    given = np.array(values, dtype=np.float64).reshape(2, 3, -1)
+    expected = np.linalg.solve(given[:, 1:].transpose(2, 0, 1), given[:, :1].transpose(2, 0, 1))[..., 0]
+    np.testing.assert_allclose(east, expected[:, 0], atol=1e-4)
+    np.testing.assert_allclose(up, expected[:, 1], atol=1e-4)
+    np.testing.assert_allclose(condition, np.linalg.cond(given[:, 1:].transpose(2, 0, 1)), rtol=1e-5)
+    assert condition.max() < 1.5
+    # The island is quiet: a few millimetres a year.
+    assert np.abs(np.median(up)) < 2
+    assert np.abs(np.median(east)) < 2
