@@ -122,7 +122,7 @@ class Image:
         """
         ...
     def add(self, y: Operand) -> Image:
-        r"""X + y.
+        r"""Sum x + y.
 
         Notes
         -----
@@ -228,7 +228,7 @@ class Image:
         """
         ...
     def divide(self, y: Operand) -> Image:
-        r"""X / y; NaN where y is 0.
+        r"""Quotient x / y; NaN where y is 0.
 
         Notes
         -----
@@ -236,7 +236,7 @@ class Image:
         """
         ...
     def eq(self, y: Operand) -> Image:
-        r"""X = y.
+        r"""1 where x equals y, else 0.
 
         Notes
         -----
@@ -244,7 +244,7 @@ class Image:
         """
         ...
     def exp(self) -> Image:
-        r"""E to the power of x.
+        r"""Exponential e ** x.
 
         Notes
         -----
@@ -274,7 +274,7 @@ class Image:
         """
         ...
     def gt(self, y: Operand) -> Image:
-        r"""X > y.
+        r"""1 where x > y, else 0.
 
         Notes
         -----
@@ -282,7 +282,7 @@ class Image:
         """
         ...
     def gte(self, y: Operand) -> Image:
-        r"""X >= y.
+        r"""1 where x >= y, else 0.
 
         Notes
         -----
@@ -470,7 +470,7 @@ class Image:
         """
         ...
     def lt(self, y: Operand) -> Image:
-        r"""X < y.
+        r"""1 where x < y, else 0.
 
         Notes
         -----
@@ -478,7 +478,7 @@ class Image:
         """
         ...
     def lte(self, y: Operand) -> Image:
-        r"""X <= y.
+        r"""1 where x <= y, else 0.
 
         Notes
         -----
@@ -545,7 +545,7 @@ class Image:
         """
         ...
     def multiply(self, y: Operand) -> Image:
-        r"""X * y.
+        r"""Product x * y.
 
         Notes
         -----
@@ -553,7 +553,7 @@ class Image:
         """
         ...
     def neq(self, y: Operand) -> Image:
-        r"""X is not y.
+        r"""1 where x differs from y, else 0.
 
         Notes
         -----
@@ -579,7 +579,7 @@ class Image:
         """
         ...
     def power(self, y: Operand) -> Image:
-        r"""X to the power of y; NaN where that is no real number, and in ``NaN ** 0`` and ``1 ** NaN`` too.
+        r"""Power x ** y; NaN where that is no real number, and in ``NaN ** 0`` and ``1 ** NaN`` too.
 
         Notes
         -----
@@ -757,7 +757,7 @@ class Image:
         """
         ...
     def subtract(self, y: Operand) -> Image:
-        r"""X - y.
+        r"""Difference x - y.
 
         Notes
         -----
@@ -833,7 +833,7 @@ class Image:
         """
         ...
     def where(self, x: Operand, y: Operand) -> Image:
-        r"""X where the condition is true (not 0), y where it is 0, NaN where the condition is NaN."""
+        r"""Choose x where the condition is true (not 0), y where it is 0; NaN where the condition is NaN."""
         ...
     def bsi(self) -> Image:
         r"""((swir1 + red) - (nir + blue)) / ((swir1 + red) + (nir + blue)): bare soil (Rikimaru et al. 2002); reflectance expected.

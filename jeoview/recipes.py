@@ -302,7 +302,7 @@ def clip_to(self: Any, polygon: Mapping[str, Any]) -> Image:
 
 
 def where(condition: Any, x: Operand, y: Operand) -> Image:
-    """X where the condition is true (not 0), y where it is 0, no data where the condition has none."""
+    """Choose x where the condition is true (not 0), y where it is 0; no data where the condition has none."""
     return apply("where", (condition, x, y), {})
 
 

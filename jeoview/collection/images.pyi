@@ -233,7 +233,7 @@ class ImageCollection:
         """
         ...
     def add(self, y: Operand) -> Image:
-        r"""X + y.
+        r"""Sum x + y.
 
         Notes
         -----
@@ -331,7 +331,7 @@ class ImageCollection:
         """
         ...
     def divide(self, y: Operand) -> Image:
-        r"""X / y; NaN where y is 0.
+        r"""Quotient x / y; NaN where y is 0.
 
         Notes
         -----
@@ -339,7 +339,7 @@ class ImageCollection:
         """
         ...
     def eq(self, y: Operand) -> Image:
-        r"""X = y.
+        r"""1 where x equals y, else 0.
 
         Notes
         -----
@@ -347,7 +347,7 @@ class ImageCollection:
         """
         ...
     def exp(self) -> Image:
-        r"""E to the power of x.
+        r"""Exponential e ** x.
 
         Notes
         -----
@@ -377,7 +377,7 @@ class ImageCollection:
         """
         ...
     def gt(self, y: Operand) -> Image:
-        r"""X > y.
+        r"""1 where x > y, else 0.
 
         Notes
         -----
@@ -385,7 +385,7 @@ class ImageCollection:
         """
         ...
     def gte(self, y: Operand) -> Image:
-        r"""X >= y.
+        r"""1 where x >= y, else 0.
 
         Notes
         -----
@@ -573,7 +573,7 @@ class ImageCollection:
         """
         ...
     def lt(self, y: Operand) -> Image:
-        r"""X < y.
+        r"""1 where x < y, else 0.
 
         Notes
         -----
@@ -581,7 +581,7 @@ class ImageCollection:
         """
         ...
     def lte(self, y: Operand) -> Image:
-        r"""X <= y.
+        r"""1 where x <= y, else 0.
 
         Notes
         -----
@@ -648,7 +648,7 @@ class ImageCollection:
         """
         ...
     def multiply(self, y: Operand) -> Image:
-        r"""X * y.
+        r"""Product x * y.
 
         Notes
         -----
@@ -656,7 +656,7 @@ class ImageCollection:
         """
         ...
     def neq(self, y: Operand) -> Image:
-        r"""X is not y.
+        r"""1 where x differs from y, else 0.
 
         Notes
         -----
@@ -682,7 +682,7 @@ class ImageCollection:
         """
         ...
     def power(self, y: Operand) -> Image:
-        r"""X to the power of y; NaN where that is no real number, and in ``NaN ** 0`` and ``1 ** NaN`` too.
+        r"""Power x ** y; NaN where that is no real number, and in ``NaN ** 0`` and ``1 ** NaN`` too.
 
         Notes
         -----
@@ -860,7 +860,7 @@ class ImageCollection:
         """
         ...
     def subtract(self, y: Operand) -> Image:
-        r"""X - y.
+        r"""Difference x - y.
 
         Notes
         -----
@@ -936,7 +936,7 @@ class ImageCollection:
         """
         ...
     def where(self, x: Operand, y: Operand) -> Image:
-        r"""X where the condition is true (not 0), y where it is 0, NaN where the condition is NaN."""
+        r"""Choose x where the condition is true (not 0), y where it is 0; NaN where the condition is NaN."""
         ...
     def bsi(self) -> Image:
         r"""((swir1 + red) - (nir + blue)) / ((swir1 + red) + (nir + blue)): bare soil (Rikimaru et al. 2002); reflectance expected.

@@ -72,31 +72,31 @@ def _truth(function: Callable[..., Array], *operands: Raster | float) -> Raster:
 
 @operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands)
 def add(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
-    """X + y."""
+    """Sum x + y."""
     return _apply(np.add, x, y)
 
 
 @operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands)
 def subtract(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
-    """X - y."""
+    """Difference x - y."""
     return _apply(np.subtract, x, y)
 
 
 @operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands, unit=product_unit)
 def multiply(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
-    """X * y."""
+    """Product x * y."""
     return _apply(np.multiply, x, y)
 
 
 @operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands, unit=ratio_unit)
 def divide(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
-    """X / y; NaN where y is 0."""
+    """Quotient x / y; NaN where y is 0."""
     return _apply(np.divide, x, y)
 
 
 @operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands, unit=NO_UNIT)
 def power(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
-    """X to the power of y; NaN where that is no real number, and in ``NaN ** 0`` and ``1 ** NaN`` too."""
+    """Power x ** y; NaN where that is no real number, and in ``NaN ** 0`` and ``1 ** NaN`` too."""
     return _apply(power_of, x, y)
 
 
@@ -107,49 +107,49 @@ def power_of(x: Array | np.float32, y: Array | np.float32) -> Array:
 
 @operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
 def lt(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
-    """X < y."""
+    """1 where x < y, else 0."""
     return _truth(np.less, x, y)
 
 
 @operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
 def lte(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
-    """X <= y."""
+    """1 where x <= y, else 0."""
     return _truth(np.less_equal, x, y)
 
 
 @operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
 def gt(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
-    """X > y."""
+    """1 where x > y, else 0."""
     return _truth(np.greater, x, y)
 
 
 @operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
 def gte(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
-    """X >= y."""
+    """1 where x >= y, else 0."""
     return _truth(np.greater_equal, x, y)
 
 
 @operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
 def eq(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
-    """X = y."""
+    """1 where x equals y, else 0."""
     return _truth(np.equal, x, y)
 
 
 @operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
 def neq(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
-    """X is not y."""
+    """1 where x differs from y, else 0."""
     return _truth(np.not_equal, x, y)
 
 
 @operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
 def and_(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
-    """Both are true (not 0)."""
+    """1 where x and y are both true (not 0), else 0."""
     return _truth(np.logical_and, x, y)
 
 
 @operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
 def or_(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
-    """At least one is true (not 0)."""
+    """1 where x or y is true (not 0), else 0."""
     return _truth(np.logical_or, x, y)
 
 
@@ -196,7 +196,7 @@ def sqrt(x: BandsInput) -> BandsInput:
 
 @operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT)
 def exp(x: BandsInput) -> BandsInput:
-    """E to the power of x."""
+    """Exponential e ** x."""
     return _apply(np.exp, x)
 
 
@@ -272,7 +272,7 @@ def linear_scale_range(
 
 @operator(mode=Mode.PIXEL, nodata="own", bands=joint_bands, unit=lambda _, inputs: inputs[-1].unit)
 def where(condition: BandsInput, x: BandsInput | float, y: BandsInput | float) -> BandsInput:
-    """X where the condition is true (not 0), y where it is 0, NaN where the condition is NaN."""
+    """Choose x where the condition is true (not 0), y where it is 0; NaN where the condition is NaN."""
     chosen = np.where(condition.array != 0, _values(x), _values(y)).astype(np.float32)
     chosen[np.broadcast_to(np.isnan(condition.array), chosen.shape)] = np.nan
     return replace(first_named(condition, x, y), array=chosen)
