@@ -26,6 +26,8 @@ $(VENV)/.installed: $(PINS) scripts/make-venv.sh
 	@sh scripts/make-venv.sh $(VENV) $(PYTHON)
 	@echo "Installing jeoview into $(VENV): a few minutes and about 1.7 GB of disk the first time"
 	$(INSTALL) -e .
+	@echo "Compiling the kernels"
+	@$(BIN)/python -c "from tileserver.warm import warm_up; warm_up()"
 	@touch $@
 
 $(VENV)/.installed-%: $(PINS) scripts/make-venv.sh
