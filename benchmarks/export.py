@@ -36,9 +36,9 @@ BOUNDS = (in_process.LEFT, in_process.TOP - SIDE, in_process.LEFT + SIDE, in_pro
 def ours(scene: Path, folder: Path) -> None:
     os.environ["JEOVIEW_HOME"] = str(folder)
     from benchmarks.servers import catalogue
+    from jeoview.describe import style_base
     from jeoview.export import to_geotiff
     from jeoview.image import Image
-    from jeoview.describe import style_base
 
     ndvi = Image(style_base(catalogue(folder, scene, BOUNDS, "EPSG:32632").node))
     to_geotiff(ndvi, folder / "ours.tif", bounds=BOUNDS, crs="EPSG:32632", resolution=in_process.PIXEL, progress=False)
