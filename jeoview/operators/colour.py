@@ -96,7 +96,9 @@ def colormap(
     """
     values = image.array[0]
     if classes:
-        index = colour.class_index(values, np.array([entry.value for entry in classes], dtype=np.float64))
+        # Rounded as the pixels are: 0.1 is not 0.1 in float32.
+        wanted = np.array([entry.value for entry in classes], dtype=np.float32).astype(np.float64)
+        index = colour.class_index(values, wanted)
         table = _class_palette(classes)
     else:
         _check_range(vmin, vmax)

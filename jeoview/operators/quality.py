@@ -111,7 +111,8 @@ def mask_polygon(image: BandsInput, *, polygon: Area, inside: bool = True) -> Ba
     ParameterError
         If the GeoJSON is not an area.
     """
-    within = _within(canonical(polygon), image.grid)
+    large = image.grid.height * image.grid.width > MAX_KEPT
+    within = (_find_within if large else _within)(canonical(polygon), image.grid)
     return replace(image, array=np.where(within == inside, image.array, np.float32(np.nan)))
 
 
@@ -150,8 +151,17 @@ def _projected(text: str, crs: str) -> shapely.Geometry:
     return projected
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def _within(text: str, grid: Grid) -> NDArray[np.bool_]:
+    """`_find_within`, kept: the sliders of a layer and its many dates ask for the same tiles again."""
+    return _find_within(text, grid)
+
+
+# Pixels; a mask of more is computed each time rather than kept with a hundred others.
+MAX_KEPT = 1 << 19
+
+
+def _find_within(text: str, grid: Grid) -> NDArray[np.bool_]:
     area = _projected(text, grid.crs)
     west, south, east, north = shapely.bounds(area)
     rows, cols = (grid.y >= south) & (grid.y <= north), (grid.x >= west) & (grid.x <= east)

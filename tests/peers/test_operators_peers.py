@@ -246,6 +246,9 @@ def test_classes_have_their_colours() -> None:
     shown = find("colormap").function(bands(values), **options_of(coloured.node)).rgba().reshape(4, 6).T
     blue, lime, none = (0, 0, 255, 255), (0, 255, 0, 255), (0, 0, 0, 0)
     np.testing.assert_array_equal(shown, [blue, lime, none, none, none, blue])
+    tenths = np.full((1, 1, 1), 0.1, dtype=np.float32)
+    coloured = source("1")["red"].median().colormap(classes={0.1: ("a tenth", "red")})
+    assert find("colormap").function(bands(tenths), **options_of(coloured.node)).array[0, 0, 0] == 1
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.35, 1.0])
