@@ -87,6 +87,9 @@ def _degrees(value: Any) -> tuple[Any, ...]:
     return float(numbers[0]), float(numbers[1])
 
 
+# Degrees: an edge is straight in degrees and bends on the map, so it is cut into pieces of this length.
+SEGMENT = 0.05
+MAX_POSITIONS = 1_000_000
 Area = Annotated[dict[str, Any], AfterValidator(_area_only)]
 
 
@@ -133,6 +136,10 @@ def _parse_area(text: str) -> shapely.Geometry:
         parts = shapely.get_parts(shapely.get_parts(shapely.from_geojson(text)))
     except shapely.errors.GEOSException:
         raise ParameterError("the polygon is not GeoJSON: rings are closed and have at least 4 positions") from None
+    if shapely.length(parts).sum() / SEGMENT + shapely.get_num_coordinates(parts).sum() > MAX_POSITIONS:
+        raise ParameterError(
+            "the polygon is too long: its edges are cut into pieces, and these are more than a million"
+        )
     wrong = next((shapely.is_valid_reason(part) for part in parts if not part.is_valid), "")
     if wrong or not len(parts) or shapely.is_empty(parts).all():
         raise ParameterError(f"the polygon is not a valid area: {wrong or 'it is empty'}")
@@ -142,7 +149,7 @@ def _parse_area(text: str) -> shapely.Geometry:
 @lru_cache(maxsize=64)
 def _projected(text: str, crs: str) -> shapely.Geometry:
     """The area in a map's system; edges are straight in degrees, so long ones are cut before they bend."""
-    area = shapely.segmentize(_parse_area(text), 0.05)
+    area = shapely.segmentize(_parse_area(text), SEGMENT)
     if crs == WEB_MERCATOR:
         # The poles lie at infinity on this map.
         area = shapely.intersection(area, shapely.box(-180, -89.5, 180, 89.5))

@@ -194,6 +194,7 @@ def test_images_may_be_kept_in_dictionaries() -> None:
         (lambda i: i.stretch(range=(0, 1), percentiles=(2, 98)), ParameterError, "one of them"),
         (lambda i: i[["red"]].mask_clouds(), BandError, "no quality band among"),
         (lambda i: i.mask({"type": "Point", "coordinates": [0, 0]}), ParameterError, "no area"),
+        (lambda i: i.mask(zigzag(300)), ParameterError, "too long"),
         (lambda i: i.mask(5), ParameterError, "expected an image"),
         (lambda i: i.dnbr(5), ParameterError, "expected an image or a collection"),
         (lambda i: i.ndvi("red"), ParameterError, "ndvi.*it takes"),
@@ -206,6 +207,12 @@ def test_images_may_be_kept_in_dictionaries() -> None:
 def test_a_wrong_line_says_what_is_wrong_and_what_exists(line: Any, error: type[JeoviewError], message: str) -> None:
     with pytest.raises(error, match=message):
         line(image())
+
+
+def zigzag(times: int) -> dict[str, Any]:
+    """An area whose edges cross the world again and again."""
+    there = [[-170 + (i % 2) * 340, -80 + 160 * i / times] for i in range(times)]
+    return {"type": "Polygon", "coordinates": [[*there, [179, 85], [-179, 85], there[0]]]}
 
 
 # ---------------------------------------------------------------- what an image says of itself
