@@ -284,6 +284,11 @@ def _resolution_grid(bounds: Bounds, crs: str, resolution: float | tuple[float, 
     if not (math.isfinite(dx) and math.isfinite(dy) and dx > 0 and dy > 0):
         raise ParameterError(f"resolution is {resolution!r}; expected positive numbers in units of {crs}")
     west, south, east, north = bounds
+    if dx > 2 * (east - west) and dy > 2 * (north - south):
+        raise ParameterError(
+            f"resolution {resolution!r} is larger than the whole area {bounds}: both are in units of {crs}; "
+            "give crs= for bounds and resolution, or zoom="
+        )
     if not (east - west) / dx * ((north - south) / dy) < MAX_PIXELS:
         raise LimitError(f"resolution {resolution!r} makes more pixels of the area {bounds} than anyone can count")
     width, height = math.ceil((east - west) / dx - 1e-6), math.ceil((north - south) / dy - 1e-6)

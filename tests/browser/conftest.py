@@ -20,21 +20,6 @@ WIDTH, HEIGHT = 1280, 900
 
 
 @pytest.fixture(scope="session")
-def chrome() -> Iterator[Browser]:
-    """A running Chromium; without one, or without Playwright, the browser tests are left out."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install playwright)")
-    from tests.browser.lab import CHROMIUM_OPTIONS, chromium
-
-    program = chromium()
-    if program is None:
-        pytest.skip("chromium is not installed (Debian: apt install chromium)")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_OPTIONS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``JEOVIEW_HOME`` of the kernels and of the tile server."""
     return tmp_path_factory.mktemp("browser") / "home"

@@ -79,9 +79,7 @@ def test_pixels_are_the_engine_s_after_pan_and_zoom(new_page: Callable[..., Page
         assert all("/user/name/proxy/" in tile.url for tile in before)
 
         opened.page.locator(".leaflet-control-zoom-in").click()
-        opened.page.wait_for_timeout(600)
-        opened.wait_for_tiles()
-        zoomed = opened.tiles()
+        zoomed = tiles_of_zoom(opened, before[0].zxy[0] + 1)
         assert {tile.zxy[0] for tile in zoomed} == {before[0].zxy[0] + 1}
         assert_right(zoomed, scenes, image.node)
         assert_on_screen(opened, zoomed)
@@ -95,6 +93,17 @@ def test_pixels_are_the_engine_s_after_pan_and_zoom(new_page: Callable[..., Page
         assert_right(panned, scenes, image.node)
         assert_on_screen(opened, panned)
         assert float(opened.execute("print(m.bounds[0])")) > west
+
+
+def tiles_of_zoom(opened: Notebook, zoom: int) -> list[TileImage]:
+    """The tiles once those of the zoom before are gone, which a slow machine shows for a while."""
+    for _ in range(40):
+        opened.page.wait_for_timeout(500)
+        opened.wait_for_tiles()
+        found = opened.tiles()
+        if {tile.zxy[0] for tile in found} == {zoom}:
+            break
+    return found
 
 
 def drag_map(opened: Notebook, across: int, down: int) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jeoview import InterferogramCollection
 from jeoview.demo import prepare_insar
 from tests.conftest import ROOT
 
@@ -36,6 +37,10 @@ def test_velocity_in_jupyterlab(new_page: Callable[..., Page], lab: Lab, home: P
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JEOVIEW_HOME", str(home))
         prepare_insar(size="small", progress=False)
+        # In a fresh checkout the inversion is compiled here, not while a tile is waited for.
+        stack = InterferogramCollection("demo-insar-asc").reference(lon=-105.0, lat=21.6)
+        for image in (stack.invert(weight="coherence").velocity(model="annual"), stack.quality(weight="coherence")):
+            image.to_numpy(zoom=8, progress=False)
     with Notebook.open(new_page(1280, 1200), lab, "03-velocity", NOTEBOOK) as opened:
         opened.run_all()
         assert opened.errors() == []

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from jeoview.grid import tile_grid
+from jeoview.image import apply
 from tests.conftest import RedisServer
 from tests.faults.conftest import Faults, Start
 from tests.service.support import TOKEN, Answer, Scene, Server, X, Y, Z, make_scene
@@ -153,7 +154,7 @@ def test_a_broken_file_is_a_readable_error_and_the_server_goes_on(scene: Scene, 
 def test_a_full_disk_keeps_no_tile_from_being_served(scene: Scene, start: Start) -> None:
     image = scene.image()
     bright = image.stretch_by(image.quantiles())
-    chain = bright["B08"].rgb(bright["B04"], bright["B04"]).node
+    chain = apply("rgb", (bright["B08"], bright["B04"], bright["B04"]), {}).node
     # The kernels are compiled while there is room, as `make` does: numba cannot keep them on a full disk.
     scene.engine.render(chain, tile_grid(Z, X, Y))
     for fitted in scene.engine.store.keys("table:"):

@@ -38,14 +38,11 @@ async (url) => {
 
 
 @pytest.fixture(scope="module")
-def page(chromium: str) -> Iterator[Any]:
+def page(chrome: Any) -> Iterator[Any]:
     """An empty page of another origin."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser.new_page()
-        browser.close()
+    opened = chrome.new_page()
+    yield opened
+    opened.close()
 
 
 def _url(server: Server, key: str, x: int = X) -> str:

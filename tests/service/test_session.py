@@ -144,7 +144,7 @@ def test_kernels_that_start_at_once_get_one_server(home: Scene) -> None:
 
 
 def test_an_interrupt_of_the_kernel_does_not_reach_the_server(home: Scene) -> None:
-    code = f"import os; os.setsid(); {PRINT_SESSION}\ntry:\n    input()\nexcept KeyboardInterrupt:\n    print('interrupted', flush=True)\n    input()"
+    code = f"import os; os.setsid()\ntry:\n    {PRINT_SESSION}\n    input()\nexcept KeyboardInterrupt:\n    print('interrupted', flush=True)\n    input()"
     kernel = _kernel(code)
     assert kernel.stdout is not None
     pid = int(kernel.stdout.readline().split()[0])

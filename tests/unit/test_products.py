@@ -331,6 +331,13 @@ def test_groups_of_an_mtl_file_are_kept_apart() -> None:
     assert groups["IMAGE_ATTRIBUTES"]["SPACECRAFT_ID"] == "LANDSAT_8"
 
 
+def test_band_6_of_oli_is_reflectance_and_not_heat(data_dir: Path) -> None:
+    scan = scan_folder(data_dir / "gdalcubes-l8ny18")
+    band = scan.items[0].bands["B6"]
+    assert (band.scale, band.offset, band.unit, band.common_name) == (2e-5, -0.1, "", "swir16")
+
+
+
 def test_the_real_landsat_scenes_of_new_york(data_dir: Path) -> None:
     scan = scan_folder(data_dir / "gdalcubes-l8ny18")
     assert scan.skipped == []

@@ -24,7 +24,8 @@ _OLI = {"1": "coastal", "2": "blue", "3": "green", "4": "red", "5": "nir", "6": 
 _OLI_ALL = {**_OLI, "8": "pan", "9": "cirrus", "10": "lwir11", "11": "lwir12"}
 _TM = {"1": "blue", "2": "green", "3": "red", "4": "nir", "5": "swir16", "7": "swir22"}
 _TM_ALL = {**_TM, "6": "lwir", "6_VCID_1": "lwir", "6_VCID_2": None, "8": "pan"}
-_THERMAL = ("6", "6_VCID_1", "6_VCID_2", "10", "11")
+# Band 6 is thermal on TM and ETM+, shortwave infrared on OLI.
+_THERMAL = {"oli": ("10", "11"), "tm": ("6", "6_VCID_1", "6_VCID_2")}
 _SENSORS = {"LC": "oli", "LO": "oli", "LE": "tm", "LT": "tm"}
 _SENSOR_NAMES = {"oli": "Landsat 8-9", "tm": "Landsat 4-7"}
 _INSTRUMENTS = {"LC": ["oli", "tirs"], "LO": ["oli"], "LE": ["etm+"], "LT": ["tm"]}
@@ -161,7 +162,7 @@ def _level_1(scene: _Scene, number: str, metadata: Groups) -> tuple[Pair, str]:
     """Without metadata the numbers of OLI and TIRS are known, those of TM and ETM+ differ by scene."""
     group = metadata.get("LEVEL1_RADIOMETRIC_RESCALING") or metadata.get("RADIOMETRIC_RESCALING") or {}
     oli = scene.family == "oli"
-    if number in _THERMAL:
+    if number in _THERMAL[scene.family]:
         radiance = _pair(group, "RADIANCE", number) or (_RADIANCE if oli else None)
         return (radiance, _RADIANCE_UNIT) if radiance else _UNSCALED
     reflectance = _pair(group, "REFLECTANCE", number) or (_TOP_OF_ATMOSPHERE if oli else None)
