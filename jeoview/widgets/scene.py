@@ -158,6 +158,7 @@ class Scene:
         self._panel.show(self.layers)
         self.arrange()
         self._show_legends()
+        self.frame.busy(any(layer.busy for layer in self.layers))
 
     def check_parameters(self, layer: MapLayer, wanted: Mapping[str, Parameter]) -> None:
         """Refuse a parameter that another layer declares in another way.
