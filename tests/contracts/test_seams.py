@@ -212,6 +212,24 @@ def test_warped_files(files: Files, data: st.DataObject) -> None:
     assert_seamless(lambda grid, view: engine.render(node, grid, view=view), place.area, view, 48)
 
 
+@settings(max_examples=25, suppress_health_check=SLOW)
+@given(st.data())
+def test_sliders_over_what_an_engine_keeps(files: Files, data: st.DataObject) -> None:
+    """Dragging a slider, tile by tile and back again, gives what the same chain with a number in it gives afresh."""
+    place = data.draw(places_of_files())
+    below: Image = data.draw(chains(files.image("nearest", 0), files.image("nearest", 2), place, colours=False))
+    weight = jv.parameter("weight", 1.0, min=0, max=4, step=0.5)
+    above = data.draw(
+        st.sampled_from((lambda image, p: (image * p).focal_mean(2), lambda image, p: image.mask(image > p)))
+    )
+    engine, tiles = files.fresh(), place.area.blocks(60)
+    for position in (0.5, 2.0, 0.5):
+        expected = files.fresh().render(above(below, position).node, place.area)
+        for tile in tiles:
+            part = engine.render(above(below, weight).node, tile, parameters={"weight": position}, view=place.area)
+            assert np.array_equal(part.array, expected.cut(tile).array, equal_nan=True)
+
+
 def test_the_files_are_seen(files: Files) -> None:
     """The properties above would hold for empty tiles too: here are pixels of all four scenes."""
     image = files.image("nearest", 0).count()["B04"]

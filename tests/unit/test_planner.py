@@ -146,6 +146,15 @@ def test_a_barrier_is_computed_once_for_all_tiles() -> None:
     assert len(read.asked) == 2
 
 
+def test_what_hangs_on_the_view_is_kept_with_the_view() -> None:
+    """The user pans: the same tile of the same chain shows other numbers."""
+    memory = ResultMemory(open_store("memory:"), 1 << 28)
+    chain = ((nir() > 0.4).label() + 0).colormap("viridis", 0, 50)
+    for view in (VIEW, TILE.pad(3), TILE, VIEW):
+        kept = raster(chain, TILE, view=view, memory=memory)
+        np.testing.assert_array_equal(kept.array, raster(chain, TILE, view=view).array)
+
+
 def test_a_table_is_computed_once_and_stored_for_other_processes() -> None:
     store, chain = open_store("memory:"), series().median()[["red"]].stretch(region=REGION, zoom=11)
     table = chain.node.arguments["table"]
