@@ -337,7 +337,6 @@ def test_band_6_of_oli_is_reflectance_and_not_heat(data_dir: Path) -> None:
     assert (band.scale, band.offset, band.unit, band.common_name) == (2e-5, -0.1, "", "swir16")
 
 
-
 def test_the_real_landsat_scenes_of_new_york(data_dir: Path) -> None:
     scan = scan_folder(data_dir / "gdalcubes-l8ny18")
     assert scan.skipped == []
