@@ -224,6 +224,11 @@ def all_demand(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> t
     return tuple(schema.bands for schema in inputs)
 
 
+def with_table(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> tuple[Names, ...]:
+    """The wanted bands of the image, and the whole of the table that is applied to it."""
+    return wanted, inputs[1].bands
+
+
 def same_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
     """The unit of the first input."""
     return inputs[0].unit

@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
-from jeoview.errors import BandError, ParameterError, choices
+from jeoview.errors import BandError, ParameterError
 from jeoview.graph import Parameter
 from jeoview.image import Image, Operand, apply, bound
 from jeoview.operator import Schema
 from jeoview.operators.index import names_in
 from jeoview.projection import Bounds
-from jeoview.raster import Kind
 
 # STAC renamed the shortwave infrared bands; both vocabularies are in use.
 SAME_BAND = {"swir1": ("swir16", "swir1"), "swir2": ("swir22", "swir2")}
@@ -339,4 +338,4 @@ def _with_advice(name: str, recipe: Callable[..., Image]) -> Callable[..., Image
 
 
 attach_recipes(Image)
-__all__ = ["RECIPES", "Kind", "attach_recipes", "choices", "rgb_of", "where"]
+__all__ = ["RECIPES", "attach_recipes", "rgb_of", "where"]

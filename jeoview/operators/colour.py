@@ -16,7 +16,7 @@ from jeoview.describe import describe, input_nodes, input_schemas, options_of
 from jeoview.errors import ParameterError, choices
 from jeoview.graph import Node
 from jeoview.kernels import colour
-from jeoview.operator import BandsInput, ColourInput, Mode, Names, Options, Schema, constant_unit, operator
+from jeoview.operator import BandsInput, ColourInput, Mode, Names, Options, Schema, all_demand, constant_unit, operator
 from jeoview.raster import Kind, Raster
 
 Palette = NDArray[np.uint8]
@@ -43,10 +43,6 @@ def _one_band(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return RGBA_BANDS
 
 
-def _whole(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> tuple[Names, ...]:
-    return tuple(schema.bands for schema in inputs)
-
-
 def _checked(options: Options, inputs: tuple[Schema, ...]) -> Names:
     if not options["classes"]:
         _gradient(options["palette"])
@@ -65,7 +61,7 @@ def _check_range(vmin: Any, vmax: Any) -> None:
         raise ParameterError(f"colormap: vmin {vmin} is not below vmax {vmax}")
 
 
-@operator(mode=Mode.PIXEL, nodata="any", bands=_checked, demand=_whole)
+@operator(mode=Mode.PIXEL, nodata="any", bands=_checked, demand=all_demand)
 def colormap(
     image: BandsInput,
     *,
@@ -148,7 +144,7 @@ def _rgb_checked(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return _one_band(options, inputs)
 
 
-@operator(mode=Mode.PIXEL, nodata="any", bands=_rgb_checked, demand=_whole, unit=constant_unit(""))
+@operator(mode=Mode.PIXEL, nodata="any", bands=_rgb_checked, demand=all_demand, unit=constant_unit(""))
 def rgb(
     red: BandsInput,
     green: BandsInput,
@@ -182,7 +178,7 @@ def _rgba_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return RGBA_BANDS
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_rgba_bands, demand=_whole, unit=constant_unit(""))
+@operator(mode=Mode.PIXEL, nodata="own", bands=_rgba_bands, demand=all_demand, unit=constant_unit(""))
 def blend(base: ColourInput, top: ColourInput, *, alpha: Annotated[float, Field(ge=0, le=1)] = 0.5) -> ColourInput:
     """Lay one coloured image over another (Porter and Duff 1984, "over").
 

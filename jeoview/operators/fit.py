@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from jeoview.errors import BandError, choices
-from jeoview.operator import BandsInput, Mode, Names, Options, Schema, TableInput, constant_unit, operator
+from jeoview.operator import BandsInput, Mode, Names, Options, Schema, TableInput, constant_unit, operator, with_table
 from jeoview.raster import Table
 
 Fractions = Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(min_length=1, max_length=64)]
@@ -46,15 +46,11 @@ def _image_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return inputs[0].bands
 
 
-def _same_of_image(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> tuple[Names, ...]:
-    return wanted, inputs[1].bands
-
-
 @operator(
     mode=Mode.PIXEL,
     nodata="any",
     bands=_image_bands,
-    demand=_same_of_image,
+    demand=with_table,
     unit=constant_unit(""),
 )
 def stretch_by(image: BandsInput, table: TableInput) -> BandsInput:

@@ -18,7 +18,7 @@ from jeoview.kernels.inversion import invert as invert_stack
 from jeoview.kernels.network import Elimination
 from jeoview.kernels.stack import Stack
 from jeoview.kernels.weights import Weight, Weighting
-from jeoview.operator import Mode, Names, Options, Schema, SeriesInput, TableInput, constant_unit, operator
+from jeoview.operator import Mode, Names, Options, Schema, SeriesInput, TableInput, constant_unit, operator, with_table
 from jeoview.operators.insar_pairs import COHERENCE, PHASE, Wavelength, elimination_of, layers, pair_dates, phase_only
 from jeoview.raster import Kind, Raster, Table
 
@@ -60,11 +60,7 @@ def _referenced_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return inputs[0].bands
 
 
-def _same_of_stack(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> tuple[Names, ...]:
-    return wanted, inputs[1].bands
-
-
-@operator(mode=Mode.PIXEL, nodata="own", bands=_referenced_bands, demand=_same_of_stack)
+@operator(mode=Mode.PIXEL, nodata="own", bands=_referenced_bands, demand=with_table)
 def referenced(stack: SeriesInput, table: TableInput) -> SeriesInput:
     """Subtract from every pair its phase at the reference.
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from jeoview.errors import ParameterError
 from jeoview.grid import Grid
 from jeoview.kernels.ramp import fit_surface, subtract_surface, terms
-from jeoview.operator import Mode, Names, Options, Schema, SeriesInput, TableInput, constant_unit, operator
+from jeoview.operator import Mode, Names, Options, Schema, SeriesInput, TableInput, constant_unit, operator, with_table
 from jeoview.operators.insar_pairs import PHASE, phase_only
 from jeoview.projection import WEB_MERCATOR, transform
 from jeoview.raster import Table
@@ -64,11 +64,7 @@ def _stack_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return inputs[0].bands
 
 
-def _same_of_stack(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> tuple[Names, ...]:
-    return wanted, inputs[1].bands
-
-
-@operator(mode=Mode.PIXEL, nodata="own", bands=_stack_bands, demand=_same_of_stack)
+@operator(mode=Mode.PIXEL, nodata="own", bands=_stack_bands, demand=with_table)
 def deramped(stack: SeriesInput, table: TableInput) -> SeriesInput:
     """Subtract from every pair the surface that was fitted to it.
 
