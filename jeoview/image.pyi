@@ -797,6 +797,8 @@ class Image:
         degree: int | Parameter = 1,
         steps: Sequence[str | Parameter] = (),
         robust: bool | Parameter = False,
+        min_dates: int | Parameter = 5,
+        min_span: float | Parameter = 0.25,
     ) -> Image:
         r"""Velocity of every pixel and its standard error, by least squares over the dates that it has.
 
@@ -816,6 +818,11 @@ class Image:
         robust : bool
             Weigh dates down that lie far from the fit (Huber 1964: beyond 1.345 sigma, sigma from the median of the
             residuals, eight rounds).
+        min_dates : int
+            Dates that a pixel must have. A line through three dates fits well and says little.
+        min_span : float
+            Years from the first to the last date that a pixel must have. An error of 5 mm between two dates 12 days apart
+            is a velocity of 150 mm/yr; over a quarter of a year it is 20. With seasons in the model choose a year.
 
         Returns
         -------
@@ -824,7 +831,8 @@ class Image:
             spare; ``rmse`` of the fit in mm; of degree 2 or more ``acceleration`` in mm/yr**2 (at the middle of
             the series); ``amplitude`` in mm and ``phase_of_year``, the day (0 to 365.25, 0 = 1 January) of the
             highest position; ``semiannual_amplitude`` and ``semiannual_phase`` likewise (0 to 182.6); and ``step1`` ... in
-            mm, in the order of the days. NaN where the dates of a pixel do not determine the model.
+            mm, in the order of the days. NaN where a pixel has fewer dates or a shorter span than asked for, and where its
+            dates do not determine the model.
 
         Raises
         ------

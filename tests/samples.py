@@ -145,8 +145,8 @@ def _samples() -> list[Sample]:
         *(Sample("inversion_quality", ("stack",), more) for more in INVERSIONS),
         Sample("series_quality", ("stack", "displacement"), {"wavelength": 0.055}),
         Sample("triplet_quality", ("stack",)),
-        Sample("velocity", ("displacement",)),
-        Sample("velocity", ("displacement",), {"degree": 2, "robust": True}),
+        Sample("velocity", ("displacement",), {"min_dates": 3}),
+        Sample("velocity", ("displacement",), {"degree": 2, "robust": True, "min_dates": 4, "min_span": 0.0}),
         Sample("decompose", ("one", "one", "truth", "one", "truth", "one")),
     ]
 

@@ -266,6 +266,38 @@ def fit(series: Stack, design: Design, *, robust: bool = False) -> Floats:
 
 
 @njit(cache=True, nogil=True)
+def forget_short(
+    rows: Floats, series: Stack, years: Doubles, least: int, span: float
+) -> None:  # pragma: no cover - compiled
+    """Set the fit of pixels with few dates, or dates close together, to NaN, in place.
+
+    Parameters
+    ----------
+    rows : (row, pixel) float32
+        What `fit` gave, the number of dates last.
+    series : Stack
+        What was fitted.
+    years : (date,) float64
+        Time of each date.
+    least : int
+        Dates that a pixel must have.
+    span : float
+        Years from its first to its last date that it must have.
+    """
+    last = series.layers - 1
+    for p in range(series.pixels):
+        lower, upper = 0, last
+        # A date is missing, else the ends are the ends of the series.
+        if rows[-1, p] <= last:
+            while lower < last and np.isnan(series.values[series.start + lower * series.step + p]):
+                lower += 1
+            while upper > lower and np.isnan(series.values[series.start + upper * series.step + p]):
+                upper -= 1
+        if rows[-1, p] < least or years[upper] - years[lower] < span:
+            rows[:-1, p] = np.nan
+
+
+@njit(cache=True, nogil=True)
 def harmonic(cosine: Floats, sine: Floats, period: float) -> tuple[Floats, Floats]:  # pragma: no cover - compiled
     """Amplitude of c cos + s sin, and when in its period it is highest, from 0 to ``period``.
 

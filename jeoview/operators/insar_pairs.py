@@ -19,6 +19,7 @@ from jeoview.raster import Raster
 
 PHASE, COHERENCE = "unwrapped", "coherence"
 DAYS_PER_YEAR = 365.25
+DAY = len("2018-01-06")
 Wavelength = Annotated[float, Field(gt=0, le=10, json_schema_extra={"unit": "m"})]
 
 
@@ -29,7 +30,7 @@ class PairDates:
     Parameters
     ----------
     dates : tuple of str
-        Every acquisition once, ascending; RFC 3339.
+        Every acquisition day once, ascending; RFC 3339, the earliest time that a pair gives for the day.
     network : Network
         The pairs, by positions in ``dates``.
     """
@@ -54,6 +55,9 @@ def years_since(dates: tuple[str, ...], first: str) -> NDArray[np.float64]:
 def pair_dates(intervals: tuple[str, ...]) -> PairDates:
     """The dates and the network of a stack of pairs.
 
+    Times of one day are one acquisition: products say the start of their own burst or frame, which differs by seconds
+    from pair to pair.
+
     Parameters
     ----------
     intervals : tuple of str
@@ -65,9 +69,11 @@ def pair_dates(intervals: tuple[str, ...]) -> PairDates:
         If a layer is no pair, or its dates are not in order.
     """
     pairs = [_pair(interval) for interval in intervals]
-    dates = tuple(sorted({date for pair in pairs for date in pair}))
-    position = {date: index for index, date in enumerate(dates)}
-    return PairDates(dates, Network.of(len(dates), [(position[a], position[b]) for a, b in pairs]))
+    times = sorted({time for pair in pairs for time in pair}, reverse=True)
+    first = {time[:DAY]: time for time in times}
+    dates = tuple(sorted(first.values()))
+    position = {date[:DAY]: index for index, date in enumerate(dates)}
+    return PairDates(dates, Network.of(len(dates), [(position[a[:DAY]], position[b[:DAY]]) for a, b in pairs]))
 
 
 def _pair(interval: str) -> tuple[str, str]:
@@ -76,8 +82,8 @@ def _pair(interval: str) -> tuple[str, str]:
         raise ParameterError(
             f"a layer is named {interval[:64]!r}; expected a stack of interferograms, earlier/later date each"
         )
-    if earlier >= later:
-        raise ParameterError(f"the pair {interval[:64]!r} is not in the order earlier/later")
+    if earlier[:DAY] >= later[:DAY]:
+        raise ParameterError(f"the pair {interval[:64]!r} is not in the order earlier/later, of two days")
     return earlier, later
 
 

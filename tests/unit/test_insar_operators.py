@@ -86,6 +86,16 @@ def test_operators_refuse_layers_that_are_no_pairs() -> None:
         pair_dates(("2020-02-01T00:00:00Z/2020-01-01T00:00:00Z",))
 
 
+def test_times_of_one_day_are_one_acquisition() -> None:
+    """Frames of one pass start seconds apart, and which of them a product names depends on the pair."""
+    shifted = ("2020-01-01T00:40:21Z/2020-02-01T00:40:22Z", "2020-02-01T00:40:20Z/2020-03-01T00:40:46Z")
+    known = pair_dates((*shifted, "2020-01-01T00:40:19Z/2020-03-01T00:40:21Z"))
+    assert known.dates == ("2020-01-01T00:40:19Z", "2020-02-01T00:40:20Z", "2020-03-01T00:40:21Z")
+    assert known.network.pairs == [(0, 1), (1, 2), (0, 2)]
+    with pytest.raises(ParameterError, match="of two days"):
+        pair_dates(("2020-02-01T00:40:20Z/2020-02-01T00:40:46Z",))
+
+
 def test_what_is_missing_is_said_before_a_pixel_is_read() -> None:
     options = find("invert").validate({"wavelength": 0.05, "weight": "variance"})
     both, phase = Schema(Kind.SERIES, ("unwrapped", "coherence")), Schema(Kind.SERIES, ("unwrapped",))

@@ -219,6 +219,28 @@ def test_a_series_without_dates_has_no_velocity() -> None:
     assert found.array.shape == (3, *SHAPE)
 
 
+def test_few_dates_or_a_short_span_have_no_velocity() -> None:
+    values = np.broadcast_to(0.031 * T[:, None], (len(T), 143)).astype(np.float32).copy()
+    values[:, :50] = np.nan
+    values[[0, 20, 40, 60], 0] = 1.0  # four dates, two years
+    values[[0, 20, 40, 60, 80], 1] = 1.0  # five
+    values[30:37, 2] = 1.0  # seven dates, 84 days
+    values[30:39, 3] = 1.0  # nine, 108 days
+    given = series_of(values)
+    known = ~np.isnan(velocity(given).array).any(axis=0).ravel()[:51]
+    np.testing.assert_array_equal(np.flatnonzero(known), [1, 3, 50])
+    loose = velocity(given, min_dates=1, min_span=0.0).array.reshape(3, -1)
+    np.testing.assert_array_equal(np.flatnonzero(~np.isnan(loose[0, :51])), [0, 1, 2, 3, 50])
+    strict = velocity(given, min_dates=9, min_span=100.0 / 365.25).array.reshape(3, -1)
+    np.testing.assert_array_equal(np.flatnonzero(~np.isnan(strict[0, :51])), [3, 50])
+
+
+def test_older_chains_fit_whatever_there_is_as_they_did() -> None:
+    upgraded = find("velocity").upgrades[1]({"model": "linear", "degree": 1, "steps": (), "robust": False})
+    assert (upgraded["min_dates"], upgraded["min_span"]) == (1, 0.0)
+    find("velocity").validate(upgraded)
+
+
 # ---------------------------------------------------------------- EGMS
 
 POINTS = ("EGMS_L2b_022_0845_IW2_VV_2020_2024_1", "EGMS_L2b_117_0227_IW2_VV_2020_2024_1")
