@@ -13,9 +13,9 @@ from jeoview.describe import describe
 from jeoview.engine import Engine
 from jeoview.errors import ParameterError
 from jeoview.export import blocks
-from jeoview.export.progress import job
 from jeoview.export.request import Request, Resolution, check_values, request
 from jeoview.make import bind
+from jeoview.progress import job
 from jeoview.projection import WGS84
 from jeoview.raster import Array, Kind, Raster
 from jeoview.recipes import as_image

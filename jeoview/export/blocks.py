@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from jeoview.export.progress import Bar
 from jeoview.export.request import Request
 from jeoview.grid import Grid
 from jeoview.planner import needs_view
+from jeoview.progress import Bar
 from jeoview.raster import Kind, Raster
 
 # What all threads together may hold in arrays of blocks; the caches of the engine come on top.

@@ -13,10 +13,10 @@ import numpy as np
 from jeoview.errors import ParameterError
 from jeoview.export import blocks, files, provenance
 from jeoview.export.dates import labels, merged, passes
-from jeoview.export.progress import job
 from jeoview.export.request import Request, Resolution, request
 from jeoview.io.cog import CogStream
 from jeoview.io.write import BandText, CogProfile, Content
+from jeoview.progress import job
 from jeoview.projection import WGS84
 from jeoview.raster import Array, Kind, Raster
 

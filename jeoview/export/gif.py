@@ -14,11 +14,11 @@ from jeoview.export import files
 from jeoview.export.array import gather
 from jeoview.export.days import of_day
 from jeoview.export.frames import frame
-from jeoview.export.progress import Bar, job
 from jeoview.export.provenance import is_simulated
 from jeoview.export.request import Request, across, request
 from jeoview.image import Image
 from jeoview.operators.colour import legend as described
+from jeoview.progress import Bar, job
 from jeoview.projection import WEB_MERCATOR
 from jeoview.raster import Kind, Raster
 from jeoview.recipes import as_image

@@ -22,7 +22,6 @@ from jeoview.engine import Engine
 from jeoview.errors import CancelledByUser, ChainError, JeoviewError, LimitError, ParameterError, SourceError
 from jeoview.export import blocks, open_chain, provenance
 from jeoview.export.dates import labels, passes
-from jeoview.export.progress import Silent
 from jeoview.export.request import request
 from jeoview.graph import parameter
 from jeoview.grid import TILE_SIZE, Grid, region_grid, tile_grid, web_mercator
@@ -30,6 +29,7 @@ from jeoview.image import Image
 from jeoview.io import cog, tiffhead
 from jeoview.io.write import BandText, CogProfile
 from jeoview.make import bind
+from jeoview.progress import Silent
 from jeoview.projection import WEB_MERCATOR, WGS84, transform_bounds
 from jeoview.raster import Kind
 from tests.unit.export_world import CRS, Scene, World, leave, numbers
