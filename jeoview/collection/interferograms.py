@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import glob
+import html
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jeoview.catalog import Item, Query
-from jeoview.catalog.times import parse_time
+from jeoview.collection import network, reference, selection
+from jeoview.collection.areas import Geometry
 from jeoview.collection.files import register
 from jeoview.collection.frozen import freeze, user_catalog
-from jeoview.errors import CollectionError, ParameterError, SourceError, choices
+from jeoview.collection.reference import METRES_PER_DEGREE, centre_of
+from jeoview.engine import Engine
+from jeoview.errors import CollectionError, ParameterError, SourceError
 from jeoview.graph import digest
+from jeoview.grid import zoom_for
 from jeoview.image import Image, apply
 from jeoview.io.inspect import inspect
 from jeoview.io.products.interferograms import SENTINEL_1, Pair, PairOptions, Sign, pair_items, read_baselines
@@ -25,7 +29,8 @@ from jeoview.projection import Bounds, is_geographic
 if TYPE_CHECKING:
     import pandas as pd
 
-METRES_PER_DEGREE = 111_319.49
+# A large area of reference is read at a coarser zoom: its median needs no more.
+REFERENCE_PIXELS = 512
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,6 +45,12 @@ class InterferogramCollection:
         The pairs chosen, such as ``20180106_20180130``; all by default.
     place : (west, south, east, north), optional
         Reference area in degrees, see `reference`.
+    polygon : GeoJSON geometry, optional
+        Its shape, where it is no box.
+    chosen : str
+        Why this place, where it was found and not given.
+    steps : tuple of str
+        What filters removed.
 
     Raises
     ------
@@ -50,6 +61,9 @@ class InterferogramCollection:
     name: str
     ids: tuple[str, ...] | None = None
     place: Bounds | None = None
+    polygon: Geometry | None = None
+    chosen: str = ""
+    steps: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.ids is None:
@@ -191,131 +205,77 @@ class InterferogramCollection:
 
     def subsets(self) -> list[tuple[str, ...]]:
         """Days that pairs connect, one tuple a subset; more than one means a gap that no pair bridges."""
-        groups: list[set[dt.date]] = []
-        for pair in self._pairs():
-            joined = [group for group in groups if group & set(pair)]
-            groups = [group for group in groups if group not in joined] + [set(pair).union(*joined)]
-        return sorted(tuple(sorted(str(day) for day in group)) for group in groups)
+        return network.subsets(self._pairs())
 
-    def filter_pairs(
-        self,
-        *,
-        max_days: float | None = None,
-        min_days: float | None = None,
-        max_bperp: float | None = None,
-        nearest: int | None = None,
-        drop: Iterable[str] = (),
-    ) -> InterferogramCollection:
-        """Choose pairs by their dates and baselines.
+    filter_pairs = selection.filter_pairs
+    measures = selection.measures
+    loops = selection.loops
+    date_measures = selection.date_measures
 
-        Parameters
-        ----------
-        max_days, min_days : float, optional
-            Time between the two dates.
-        max_bperp : float, optional
-            Largest perpendicular baseline, in metres, either sign.
-        nearest : int, optional
-            Each date only with its ``nearest`` next dates.
-        drop : iterable of str
-            Pairs to leave out, such as ``"20180307_20180319"``.
+    def _pairs(self) -> list[network.Pair]:
+        return [network.dates_of(item) for item in self.items]
 
-        Raises
-        ------
-        ParameterError
-            If a pair to drop is not there, or baselines are not known.
-        CollectionError
-            If no pair is left.
-        """
-        dropped = set(drop)
-        for pair_id in sorted(dropped - set(self.ids or ())):
-            raise ParameterError(f"drop: no pair {pair_id!r}; {choices(pair_id, self.ids or ())}")
-        items, position = self.items, {parse_time(day).date(): i for i, day in enumerate(self.dates)}
-        baselines = [item.properties.get("jeoview:bperp") for item in items]
-        if max_bperp is not None and None in baselines:
-            raise ParameterError("max_bperp: the perpendicular baselines of this stack are not known")
-        kept = tuple(
-            item.id
-            for item, (earlier, later), baseline in zip(items, self._pairs(), baselines, strict=True)
-            if item.id not in dropped
-            and (min_days or 0) <= (later - earlier).days <= (math.inf if max_days is None else max_days)
-            and (max_bperp is None or abs(float(baseline or 0)) <= max_bperp)
-            and (nearest is None or position[later] - position[earlier] <= nearest)
-        )
-        if not kept:
-            raise CollectionError(f"filter_pairs leaves none of the {len(items)} pairs of {self.name!r}")
-        return replace(self, ids=kept)
-
-    def _pairs(self) -> list[tuple[dt.date, dt.date]]:
-        return [
-            (parse_time(item.properties["start_datetime"]).date(), parse_time(item.properties["end_datetime"]).date())
-            for item in self.items
-        ]
+    def report(self) -> str:
+        """What was chosen, what each filter removed, which subsets of dates there are, and the reference."""
+        return "\n".join([repr(self), *selection.story(self)])
 
     def __len__(self) -> int:
         return len(self.ids or ())
 
     def __repr__(self) -> str:
-        where = (
-            "no reference yet" if self.place is None else "reference {:.5f}, {:.5f}".format(*self._centre(self.place))
+        parts = selection.subset_note(self.subsets())
+        return (
+            f"<jeoview.InterferogramCollection {self.name!r}: {len(self)} pairs, {len(self.dates)} dates, {parts}, "
+            f"{self._where()}>"
         )
-        return f"<jeoview.InterferogramCollection {self.name!r}: {len(self)} pairs, {len(self.dates)} dates, {where}>"
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<li>{html.escape(line)}</li>" for line in selection.story(self))
+        return f"<div>{html.escape(repr(self)[1:-1])}<ul>{lines}</ul></div>"
+
+    def _where(self) -> str:
+        if self.place is None:
+            return "no reference yet"
+        why = f" ({self.chosen})" if self.chosen else ""
+        return "reference {:.5f}, {:.5f}".format(*centre_of(self.place)) + why
 
     # -- pixels ----------------------------------------------------------------------------------
 
-    def reference(
-        self, lon: float | None = None, lat: float | None = None, *, pixels: int = 7, bounds: Bounds | None = None
-    ) -> InterferogramCollection:
-        """Say where the ground does not move: each pair's median over this area is subtracted from it.
+    reference = reference.reference
 
-        Parameters
-        ----------
-        lon, lat : float
-            Degrees; the area is a square of ``pixels`` pixels of the stack around it.
-        pixels : int
-            Side of the square.
-        bounds : (west, south, east, north), optional
-            The area itself, in degrees.
-
-        Raises
-        ------
-        ParameterError
-            If neither a point nor an area is given, or it lies outside the stack.
-        """
-        if bounds is None:
-            if lon is None or lat is None:
-                raise ParameterError("reference: give lon= and lat=, or bounds=(west, south, east, north)")
-            half = pixels / 2 * self._spacing() / METRES_PER_DEGREE
-            wide = half / max(math.cos(math.radians(lat)), 0.01)
-            bounds = (lon - wide, lat - half, lon + wide, lat + half)
-        west, south, east, north = self.items[0].bbox
-        x, y = self._centre(bounds)
-        if not (west <= x <= east and south <= y <= north):
-            raise ParameterError(
-                f"reference {x:.5f}, {y:.5f} lies outside the stack ({west:.3f}, {south:.3f}, {east:.3f}, {north:.3f})"
-            )
-        return replace(self, place=bounds)
-
-    @staticmethod
-    def _centre(box: Bounds) -> tuple[float, float]:
-        return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-
-    def _spacing(self) -> float:
+    @property
+    def spacing(self) -> float:
         """Ground metres of a pixel, north to south."""
         properties = self.items[0].properties
         step = abs(float(properties["proj:transform"][4]))
         code = properties.get("proj:code")
         return step * METRES_PER_DEGREE if code and is_geographic(code) else step
 
+    def zoom_at(self, latitude: float) -> int:
+        """The zoom whose pixels are no larger than the stack's."""
+        ground = 40_075_016.7 * math.cos(math.radians(latitude)) / 256
+        return min(max(math.ceil(math.log2(ground / self.spacing)), 0), 20)
+
     def image(self) -> Image:
         """The pairs as one image, a series of bands ``unwrapped`` (rad, positive away) and ``coherence``; referenced."""
-        stack = freeze(user_catalog().collection(self.name), self.items, stack="pairs")
-        if self.place is None:
-            return stack
-        latitude = self._centre(self.place)[1]
-        ground = 40_075_016.7 * math.cos(math.radians(latitude)) / 256
-        zoom = min(max(math.ceil(math.log2(ground / self._spacing())), 0), 20)
-        table = apply("reference_phase", (stack["unwrapped"],), {"region": self.place, "zoom": zoom})
-        return apply("referenced", (stack, table), {})
+        stack = self._stack()
+        return stack if self.place is None else apply("referenced", (stack, self._reference_table(stack)), {})
+
+    def reference_phase(self) -> dict[str, float]:
+        """Phase of each pair at the reference in rad, by id; NaN where a pair has no valid pixel there."""
+        table = Engine.default().table(self._reference_table(self._stack()).node)
+        return dict(zip(self.ids or (), table.values["unwrapped"].tolist(), strict=True))
+
+    def _stack(self) -> Image:
+        return freeze(user_catalog().collection(self.name), self.items, stack="pairs")
+
+    def _reference_table(self, stack: Image) -> Image:
+        place = self._chosen_place("reference_phase")
+        zoom = min(self.zoom_at(centre_of(place)[1]), zoom_for(place, REFERENCE_PIXELS))
+        phase = stack["unwrapped"]
+        if self.polygon is not None:
+            phase = apply("mask_polygon", (phase,), {"polygon": self.polygon, "inside": True})
+        return apply("reference_phase", (phase,), {"region": place, "zoom": zoom})
 
     def invert(self, method: str = "sbas", weight: str = "none", **options: Any) -> Image:
         """Displacement at every date, from the pairs by least squares, pixel by pixel.
@@ -353,11 +313,16 @@ class InterferogramCollection:
         return {"method": method, "weight": weight, **known, **options}
 
     def _referenced(self, what: str) -> Image:
+        self._chosen_place(what)
+        return self.image()
+
+    def _chosen_place(self, what: str) -> Bounds:
         if self.place is None:
             raise ParameterError(
-                f"{what}: choose a reference first, .reference(lon=, lat=): every pair keeps an arbitrary constant"
+                f"{what}: choose a reference first, .reference(lon=, lat=) or .reference() for the best place: every pair "
+                "keeps an arbitrary constant"
             )
-        return self.image()
+        return self.place
 
 
 def _matches(pattern: str) -> list[Path]:

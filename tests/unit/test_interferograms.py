@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 from rasterio.transform import from_origin
+from scipy.ndimage import uniform_filter
+from scipy.sparse.csgraph import minimum_spanning_tree
 
+import jeoview.export  # noqa: F401 - exits are methods of an image once this is imported
 from jeoview.collection import InterferogramCollection
+from jeoview.collection.measures import Reading
+from jeoview.collection.network import spanning_tree
+from jeoview.collection.reference import centre_of
 from jeoview.engine import Engine
-from jeoview.errors import CollectionError, ParameterError, SourceError
+from jeoview.errors import CancelledByUser, CollectionError, ParameterError, SourceError
 from jeoview.grid import region_grid
 
 
@@ -71,7 +79,7 @@ def test_pairs_are_chosen_by_days_and_baseline(mexico: InterferogramCollection) 
     assert chosen["id"].tolist() == expected["id"].tolist()
     with pytest.raises(CollectionError, match="none of the 30 pairs"):
         mexico.filter_pairs(max_days=1)
-    with pytest.raises(ParameterError, match="no pair '20180106_20180131'; did you mean"):
+    with pytest.raises(ParameterError, match="has no pair '20180106_20180131'; did you mean"):
         mexico.filter_pairs(drop=["20180106_20180131"])
 
 
@@ -82,6 +90,10 @@ def test_the_reference_must_be_chosen_and_lie_in_the_stack(mexico: Interferogram
         mexico.reference(lon=10, lat=45)
     with pytest.raises(ParameterError, match="lon= and lat="):
         mexico.reference(lat=19.4)
+    with pytest.raises(ParameterError, match="give one of"):
+        mexico.reference("auto", bounds=(-99.18, 19.4, -99.17, 19.41))
+    with pytest.raises(ParameterError, match="a box is bounds="):
+        mexico.reference(polygon=(-99.18, 19.4, -99.17, 19.41))  # type: ignore[arg-type]
     west, south, east, north = mexico.reference(lon=-99.18, lat=19.44, pixels=7).place or (0, 0, 0, 0)
     assert (north - south) / 0.0013888889 == pytest.approx(7)
     assert (west + east) / 2 == pytest.approx(-99.18)
@@ -129,6 +141,192 @@ def test_names_without_two_dates_and_double_pairs_are_refused(tmp_path: Path) ->
         InterferogramCollection.from_files(str(tmp_path / "c" / "*.tif"))
     with pytest.raises(ParameterError, match=r"wavelength is 5\.5"):
         InterferogramCollection.from_files(str(tmp_path / "b" / "*one.tif"), wavelength=5.5)
+
+
+# ---------------------------------------------------------------- what pixels say of pairs
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Ids of the pairs that were read from their files."""
+    asked: list[str] = []
+    usual = Reading.read
+
+    def read(self: Reading, name: str) -> tuple[np.ndarray, np.ndarray]:
+        asked.append(name)
+        return usual(self, name)
+
+    monkeypatch.setattr(Reading, "read", read)
+    return asked
+
+
+def whole_files(mexico: InterferogramCollection, band: str) -> dict[str, np.ndarray]:
+    """By rasterio alone, NaN where the README says that there is nothing."""
+    found = {}
+    for item in mexico.items:
+        with rasterio.open(item.bands[band].href) as file:
+            values = file.read(1).astype(np.float64)
+        found[item.id] = np.where(values == 0, np.nan, values) if band == "unwrapped" else values
+    return found
+
+
+def test_measures_of_pairs_are_those_of_the_files(mexico: InterferogramCollection, data_dir: Path) -> None:
+    table = mexico.measures(progress=False).set_index("id")
+    index = pd.read_csv(data_dir / "pyrate-cropa-mexico" / "index.csv")
+    index.index = pd.Index(index["pair"].str.replace("-", "_"))
+    np.testing.assert_allclose(table["coherence"], index.loc[table.index, "mean_coherence"], atol=0.0025)
+    # The README counts valid pixels of 6000, 5904 of which some pair has phase at.
+    np.testing.assert_allclose(table["unwrapped"], index.loc[table.index, "valid_px"] / 5904, atol=0.003)
+    loose = table[table["loops"] == 0]
+    assert "20180506_20180705" in loose.index
+    assert loose["loop_rms"].isna().all()
+
+
+def test_loops_close_only_after_referencing(mexico: InterferogramCollection) -> None:
+    """The constants of the pairs do not cancel; relative to the README's stable area, loops close but for a few pairs."""
+    phase = whole_files(mexico, "unwrapped")
+    row, col = np.s_[5:12], np.s_[4:11]
+    still = {name: values - np.nanmedian(values[row, col]) for name, values in phase.items()}
+    placed = mexico.reference(lon=-99.18, lat=19.44)
+    table = placed.loops(progress=False)
+    assert len(table) == 24
+    raw, closed = [], []
+    for _, loop in table.iterrows():
+        one, other, both = loop["pairs"]
+        before, after = (given[one] + given[other] - given[both] for given in (phase, still))
+        raw.append(np.sqrt(np.nanmean(before**2)))
+        closed.append(np.sqrt(np.nanmean(after**2)))
+        assert loop["median"] == pytest.approx(np.nanmedian(before), abs=0.03)
+    np.testing.assert_allclose(table["rms"], closed, atol=0.12)
+    assert np.median(raw) > 20 * np.median(closed)
+    # The README's difficulty: 20180307-20180319 and 20180319-20180506.
+    assert table.loc[0, "pairs"] == ("20180307_20180319", "20180319_20180506", "20180307_20180506")
+    assert 1.6 < table["rms"].max() < 1.8
+    assert mexico.loops(progress=False)["rms"].max() < 1.3
+
+
+def test_what_was_measured_once_is_not_read_again(mexico: InterferogramCollection, reads: list[str]) -> None:
+    part = mexico.filter_pairs(max_days=60)
+    part.measures(progress=False)
+    assert sorted(reads) == sorted(part.ids or ())
+    reads.clear()
+    part.measures(progress=False)
+    part.filter_pairs(min_coherence=0.6, max_loop_rms=1.5, progress=False)
+    assert not reads
+    mexico.filter_pairs(min_coherence=0.5, progress=False)
+    assert sorted(reads) == sorted(set(mexico.ids or ()) - set(part.ids or ()))
+    west, south, east, north = mexico.items[0].bbox
+    reads.clear()
+    mexico.measures((west, south, (west + east) / 2, north), progress=False)
+    assert len(set(reads)) == 30
+
+
+def test_a_stopped_measurement_is_taken_up_where_it_was(
+    mexico: InterferogramCollection, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting = Reading.read
+
+    def stop(self: Reading, name: str) -> tuple[np.ndarray, np.ndarray]:
+        if len(reads) == 12:
+            raise KeyboardInterrupt
+        return counting(self, name)
+
+    monkeypatch.setattr(Reading, "read", stop)
+    with pytest.raises(CancelledByUser, match="Measuring interferograms was stopped"):
+        mexico.filter_pairs(min_coherence=0.5, progress=False)
+    monkeypatch.setattr(Reading, "read", counting)
+    mexico.filter_pairs(min_coherence=0.5, progress=False)
+    assert len(reads) == 30
+
+
+def test_incoherent_pairs_go_unless_they_hold_the_network_together(mexico: InterferogramCollection) -> None:
+    coherence = mexico.measures(progress=False).set_index("id")["coherence"]
+    tree = mexico.filter_pairs(min_coherence=0.6, progress=False)
+    assert len(tree.subsets()) == 1
+    assert tree.dates == mexico.dates
+    bare = mexico.filter_pairs(min_coherence=0.6, keep_tree=False, progress=False)
+    assert set(bare.ids or ()) == set(coherence.index[coherence >= 0.6])
+    assert len(bare.subsets()) == 2
+    assert "2 subsets that NO PAIR CONNECTS" in repr(bare)
+    report = bare.report()
+    assert "30 to 9 pairs, 13 to 10 dates: min_coherence=0.6 removes 21" in report
+    assert "subset 1: 2 dates, 2018-01-06 to 2018-01-30" in report
+    assert "removes 17 (4 stay: they hold the network together)" in tree.report()
+    assert "removes 17" in tree._repr_html_()
+
+
+def test_pairs_whose_every_loop_is_bad_go(mexico: InterferogramCollection) -> None:
+    placed = mexico.reference(lon=-99.18, lat=19.44)
+    table = placed.measures(progress=False).set_index("id")
+    chosen = placed.filter_pairs(max_loop_rms=0.5, progress=False)
+    assert set(table.index) - set(chosen.ids or ()) == set(table.index[table["best_loop_rms"] >= 0.5])
+    assert "without a loop are not judged" in chosen.report()
+    assert set(table.index[table["loops"] == 0]) <= set(chosen.ids or ())
+    days = placed.date_measures(progress=False).set_index("day")
+    assert days["loop_rms"].idxmax() == "2018-03-07"
+    assert days.loc["2018-07-05", "loops"] == 0
+
+
+def test_the_tree_is_scipys() -> None:
+    random = np.random.default_rng(3)
+    days = [dt.date(2020, 1, 1) + dt.timedelta(12 * k) for k in range(20)]
+    ends = [(i, j) for i in range(20) for j in range(i + 1, min(i + 5, 20))]
+    coherence = random.random(len(ends))
+    graph = np.zeros((20, 20))
+    for (i, j), value in zip(ends, coherence, strict=True):
+        graph[i, j] = 1 / value
+    expected = {tuple(map(int, edge)) for edge in np.argwhere(minimum_spanning_tree(graph).toarray() > 0)}
+    tree = spanning_tree([(days[i], days[j]) for i, j in ends], coherence.tolist())
+    assert {ends[k] for k in tree} == expected
+
+
+def test_yearly_pairs_stay(tmp_path: Path) -> None:
+    for pair in ("20200101_20200113", "20200101_20200601", "20200101_20201226", "20200113_20220120"):
+        write(tmp_path / f"{pair}.unw.tif", 1.0)
+    stack = InterferogramCollection.from_files(str(tmp_path / "*.unw.tif"))
+    chosen = stack.filter_pairs(max_days=60, yearly=15)
+    assert chosen.ids == ("20200101_20200113", "20200101_20201226", "20200113_20220120")
+    assert "max_days=60 removes 1 (2 stay: about whole years)" in chosen.report()
+    with pytest.raises(ParameterError, match="has no coherence"):
+        stack.filter_pairs(min_coherence=0.5)
+    with pytest.raises(ParameterError, match="lies outside the stack"):
+        stack.measures((0.0, 0.0, 1.0, 1.0))
+
+
+# ---------------------------------------------------------------- reference
+
+
+def test_the_best_reference_is_the_same_everywhere(mexico: InterferogramCollection, reads: list[str]) -> None:
+    chosen = mexico.reference(progress=False)
+    assert "found automatically, mean coherence 0.72, loop error 0.36 rad" in repr(chosen)
+    assert chosen.place == mexico.reference("auto").place
+    assert len(set(reads)) == len(reads) == 30
+    assert "found automatically" in chosen.filter_pairs(max_days=60).report()
+    # By rasterio and plain means of 7 x 7 pixels: no place is more coherent than this, to two digits.
+    coherence = np.mean(list(whole_files(mexico, "coherence").values()), axis=0)
+    means = uniform_filter(coherence, 7)[3:-3, 3:-3]
+    with rasterio.open(mexico.items[0].bands["coherence"].href) as file:
+        row, col = file.index(*centre_of(chosen.place or (0, 0, 0, 0)))
+    assert means[row - 3, col - 3] == pytest.approx(means.max(), abs=0.02)
+    assert chosen.invert().bands == ("displacement",)
+
+
+def test_a_reference_of_any_shape_is_the_median_inside_it(mexico: InterferogramCollection) -> None:
+    west, south, east, north = -99.185, 19.435, -99.175, 19.445
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    triangle = [[west, south], [east, south], [west, north], [west, south]]
+    box = mexico.reference(bounds=(west, south, east, north)).reference_phase()
+    shapes = [{"type": "Polygon", "coordinates": [points]} for points in (ring, triangle)]
+    whole, half = (mexico.reference(polygon=shape) for shape in shapes)
+    # Of the box, pixels on its edge count; of a polygon, those whose centre lies inside.
+    assert whole.reference_phase() == pytest.approx(box, abs=0.25)
+    inside = mexico.image()["unwrapped"].mask(shapes[1]).to_numpy(half.place, zoom=half.zoom_at(19.44))
+    assert list(half.reference_phase().values()) == pytest.approx(
+        np.nanmedian(np.asarray(inside), axis=(1, 2, 3)), abs=1e-5
+    )
+    assert half.reference_phase() != pytest.approx(whole.reference_phase(), abs=0.05)
+    assert "polygon in (-99.18500" in half.report()
+    assert half.place == whole.place
 
 
 def test_a_collection_of_scenes_is_no_stack(tmp_path: Path) -> None:
