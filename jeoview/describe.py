@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from jeoview.errors import ChainError
-from jeoview.graph import Argument, Node, thaw
+from jeoview.errors import ChainError, LimitError, ParameterError
+from jeoview.graph import Argument, Node, Parameter, add_declaration, thaw
+from jeoview.grid import Grid, Lattice
 from jeoview.operator import Mode, Operator, Schema, band_fields, find
-from jeoview.projection import Bounds
+from jeoview.projection import WEB_MERCATOR, Bounds
+from jeoview.quantities import Dates
 from jeoview.raster import Kind
+from jeoview.settings import settings
 
 
 @lru_cache(maxsize=8192)
@@ -37,6 +41,10 @@ def describe(root: Node) -> Schema:
     ------
     BandError
         If a node names a band that its input does not have.
+    ParameterError
+        If images do not fit together (bands, units, dates), or one slider is declared in two ways.
+    LimitError
+        If neighbourhoods in pixels add up to more than the limit.
     """
     stack = [] if "schema" in root.notes else [root]
     while stack:
@@ -45,12 +53,14 @@ def describe(root: Node) -> Schema:
             stack += unknown
         else:
             node = stack.pop()
-            node.notes["schema"] = _describe(node)
-    schema: Schema = root.notes["schema"]
-    return schema
+            schema, sliders, padding = _describe(node), _sliders(node), _least_padding(node)
+            # All or none: a node that was refused stays refused.
+            node.notes.update(schema=schema, sliders=sliders, padding=padding)
+    result: Schema = root.notes["schema"]
+    return result
 
 
-_SOURCE_FIELDS = ("bands", "common_names", "quality", "bbox", "unit")
+_SOURCE_FIELDS = ("bands", "common_names", "quality", "bbox", "unit", "dates")
 
 
 def _describe(node: Node) -> Schema:
@@ -65,8 +75,9 @@ def _describe(node: Node) -> Schema:
             if band is not None:
                 inputs[0].band(band, found.name)
     bands = found.bands(options, inputs)
+    lifts = _lifts(found, inputs)
     return Schema(
-        kind=Kind.SERIES if _lifts(found, inputs) else found.kind,
+        kind=Kind.SERIES if lifts else found.kind,
         bands=bands,
         common_names={
             alias: band
@@ -81,8 +92,59 @@ def _describe(node: Node) -> Schema:
             if band in bands and band in schema.bands
         },
         bbox=_joint_bbox(inputs),
-        unit=found.unit(options, inputs),
+        unit=found.unit({**options, **_numbers(found, node)}, inputs),
+        dates=_joint_dates(found, inputs) if lifts else None,
     )
+
+
+def _numbers(found: Operator, node: Node) -> dict[str, Argument]:
+    """The numbers that stand where images may, by the name of the input."""
+    given = {item.name: node.arguments.get(item.name) for item in found.inputs if item.scalar}
+    return {name: value for name, value in given.items() if not isinstance(value, Node)}
+
+
+def _joint_dates(found: Operator, inputs: tuple[Schema, ...]) -> Dates | None:
+    """The dates of all series, as far as they are known; a tile compares those that are not."""
+    known = list(dict.fromkeys(schema.dates for schema in inputs if schema.dates is not None))
+    if len(known) > 1:
+        shown = " and ".join(map(str, known))
+        order = " (the same ones in another order, or at other times of day)" if len(set(map(str, known))) == 1 else ""
+        raise ParameterError(
+            f"{found.name}: the series have different dates, {shown}{order}; use scenes of one collection, chosen once, "
+            "or reduce each series first with .median(), .mosaic() or the like"
+        )
+    return known[0] if known else None
+
+
+def _sliders(node: Node) -> Mapping[str, Parameter]:
+    """The slider parameters of a chain by name, from those of its inputs."""
+    parts: list[Mapping[str, Parameter]] = [child.notes["sliders"] for child in node.children]
+    parts = [part for part in parts if part]
+    if len(parts) == 1 and not node.own_parameters:
+        return parts[0]
+    found: dict[str, Parameter] = {}
+    for used in (*(used for part in parts for used in part.values()), *node.own_parameters):
+        add_declaration(found, used)
+    return found
+
+
+# Lengths on the ground are no pixels here: how many they are hangs on the zoom, and a tile knows that.
+_COARSE = Grid(Lattice(WEB_MERCATOR, (1e8, 1e8), -5e7, 5e7), 0, 0, 1, 1)
+
+
+def _least_padding(node: Node) -> int:
+    """Pixels of padding that a chain needs at any zoom: the radii in pixels, added up along the widest path."""
+    found = find(node.operator)
+    padding: int = max((child.notes["padding"] for child in node.children), default=0)
+    if found.mode is Mode.NEIGHBOURHOOD and (own := found.radius(options_of(node), _COARSE)):
+        padding += own
+        if padding > (limit := settings().max_padding):
+            raise LimitError(
+                f"{found.name}: the neighbourhoods of this chain add up to {padding} pixels of padding at {found.name}; "
+                f"the limit is {limit}. Use a smaller radius"
+            )
+    # What works on an area of its own asks for no margin around a tile.
+    return 0 if found.mode in (Mode.FULL, Mode.FIT) else padding
 
 
 def _lifts(found: Operator, inputs: tuple[Schema, ...]) -> bool:

@@ -341,8 +341,28 @@ def parameters(root: Node) -> Mapping[str, Parameter]:
     found: dict[str, Parameter] = {}
     for node in walk(root):
         for used in node.own_parameters:
-            if found.setdefault(used.name, used) != used:
-                raise ParameterError(
-                    f"parameter {used.name!r} is declared in two ways in one chain; declare it once and use it twice"
-                )
+            add_declaration(found, used)
     return MappingProxyType(found)
+
+
+def add_declaration(found: dict[str, Parameter], used: Parameter) -> None:
+    """Add a slider to those of a chain.
+
+    Raises
+    ------
+    ParameterError
+        If another one of the same name is there; the message tells both.
+    """
+    known = found.setdefault(used.name, used)
+    if known != used:
+        raise ParameterError(
+            f"parameter {used.name!r} is declared in two ways in one chain: {_told(known)}, and {_told(used)}; declare "
+            "it once and use it twice, or give one of them another name"
+        )
+
+
+def _told(used: Parameter) -> str:
+    """A declaration as the line that makes it says it."""
+    ends = {"min": used.minimum, "max": used.maximum, "step": used.step, "choices": used.choices, "unit": used.unit}
+    said = "".join(f", {name}={_short(value)}" for name, value in ends.items() if value not in (None, (), ""))
+    return f"parameter({used.name!r}, {_short(used.default)}{said})"

@@ -13,7 +13,7 @@ from jeoview.describe import describe
 from jeoview.errors import ParameterError, choices
 from jeoview.graph import Argument, Node, Parameter, freeze, parameters, thaw, walk
 from jeoview.grid import check_bounds, zoom_for
-from jeoview.operator import Input, Mode, Operator, Schema, band_fields, find
+from jeoview.operator import Input, Mode, Operator, Schema, band_fields, find, later_fields
 from jeoview.quantities import plain, short
 from jeoview.raster import Kind
 
@@ -160,7 +160,8 @@ def _value_arguments(found: Operator, images: Mapping[str, Argument], values: Ma
     for end in ("minimum", "maximum") if used else ():
         found.validate({name: _at(value, end) for name, value in values.items()})
     checked = found.validate({name: _at(value, "default") if name in used else value for name, value in values.items()})
-    plain = {name: _json(value) for name, value in checked.items()}
+    later = later_fields(found)
+    plain = {name: _json(value) for name, value in checked.items() if name not in later or value is not None}
     first = next((value for value in _flat(images.values()) if isinstance(value, Node)), None)
     for name in band_fields(found):
         if first is not None and name not in used:

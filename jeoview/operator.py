@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from jeoview.errors import BandError, ChainError, ParameterError, choices
 from jeoview.grid import Grid
 from jeoview.projection import Bounds
-from jeoview.quantities import BandReference, Box, Zoom, plain, short
+from jeoview.quantities import BandReference, Box, Dates, Later, Zoom, plain, short
 from jeoview.raster import Kind, Raster, Table
 
 BandsInput = Annotated[Raster, Kind.BANDS]
@@ -64,6 +64,8 @@ class Schema:
         Degrees; where there is data.
     unit : str
         Unit of the values, empty where they have none.
+    dates : Dates, optional
+        The layers of a series, where they are known.
     """
 
     kind: Kind
@@ -72,6 +74,7 @@ class Schema:
     quality: Mapping[str, str] = field(default_factory=dict)
     bbox: Bounds | None = None
     unit: str = ""
+    dates: Dates | None = None
 
     def band(self, name: str, where: str) -> str:
         """The band of a name or common name.
@@ -275,7 +278,8 @@ def operator(
     radius : rule, optional
         Pixels of padding that a neighbourhood needs on a grid.
     unit : rule
-        Unit of the values; see `constant_unit`.
+        Unit of the values; see `constant_unit`. Among the options it finds, under the name of the input, each number
+        that stands where an image may.
     upgrades : mapping, optional
         From an older version to the arguments of this one.
 
@@ -353,6 +357,17 @@ def band_fields(found: Operator) -> dict[str, Any]:
 
 
 def _names_band(hint: Any) -> bool:
-    if get_origin(hint) is Annotated and any(isinstance(mark, BandReference) for mark in get_args(hint)):
+    if _is_marked(hint, BandReference):
         return True
     return any(_names_band(option) for option in get_args(hint) if option is not ...)
+
+
+@lru_cache(maxsize=512)
+def later_fields(found: Operator) -> frozenset[str]:
+    """The parameters of an operator that stand in a chain only where they say something, see `Later`."""
+    hints = get_type_hints(found.function, include_extras=True)
+    return frozenset(name for name in found.parameters if name in hints and _is_marked(hints[name], Later))
+
+
+def _is_marked(hint: Any, mark: type) -> bool:
+    return get_origin(hint) is Annotated and any(isinstance(one, mark) for one in get_args(hint))

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jeoview.errors import ParameterError
-from jeoview.graph import Parameter
+from jeoview.graph import Parameter, digest
 from jeoview.grid import Grid
 from jeoview.projection import ground_scale, is_geographic, metres_per_unit
 
 
 class BandReference:
     """Marks a text parameter that names a band of the first input, by its own or its common name."""
+
+
+class Later:
+    """Marks a parameter that an operator got after chains had been made with it, and whose default is as before.
+
+    At its default it is left out of the chain, so that those chains and their keys stay as they are.
+    """
 
 
 BandName = Annotated[str, BandReference()]
@@ -64,8 +71,52 @@ def metres(length: float | Parameter) -> Metres | dict[str, Parameter]:
         raise ParameterError(f"metres got {short(length)}; expected a positive number up to 1e6") from None
 
 
+class Dates(BaseModel):
+    """The layers of a series over time: two series can be joined date by date where these are equal."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    count: int = Field(ge=1)
+    first: str
+    last: str
+    digest: str = Field(pattern="^[0-9a-f]{16}$")
+
+    @classmethod
+    def of(cls, layers: Sequence[str]) -> Dates:
+        """What identifies layers: their times (two with a slash for a pair), in order.
+
+        Parameters
+        ----------
+        layers : sequence of str
+            RFC 3339; at least one.
+        """
+        days = [layer[:10] for layer in layers]
+        text = "\n".join(layers)
+        return cls(count=len(layers), first=min(days), last=max(days), digest=digest(text)[:16])
+
+    def __str__(self) -> str:
+        return f"{self.count} of {self.first} to {self.last}" if self.count > 1 else self.first
+
+
 Pixels = Annotated[int, Field(ge=0, le=4096, json_schema_extra={"unit": "pixels"})]
 Length = Pixels | Metres
+
+
+_SAME_UNIT = {
+    **dict.fromkeys(("metre", "metres", "meter", "meters"), "m"),
+    **dict.fromkeys(("radian", "radians"), "rad"),
+    **dict.fromkeys(("degree", "degrees", "deg"), "°"),
+    **dict.fromkeys(("mm/year", "mm/a", "mm/y", "mm yr-1"), "mm/yr"),
+    **dict.fromkeys(("m/year", "m/a", "m/y", "m yr-1"), "m/yr"),
+    **dict.fromkeys(("decibel", "decibels", "db"), "dB"),
+    **dict.fromkeys(("kelvin",), "K"),
+    **dict.fromkeys(("percent",), "%"),
+}
+
+
+def same_word(unit: str) -> str:
+    """The word for a unit that files write in several ways: ``m`` for ``metres``."""
+    return _SAME_UNIT.get(unit.strip().lower(), unit.strip())
 
 
 Zoom = Annotated[int, Field(ge=0, le=24)]

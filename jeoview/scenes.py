@@ -180,11 +180,14 @@ def _is_dense(node: Node) -> bool:
     return bool(options_of(node)["stack"] == "pairs")
 
 
-def _date(item: Item, node: Node) -> str:
-    if not _is_dense(node):
-        return item.datetime
+def layer_date(item: Item, stack: str) -> str:
+    """The time of a layer, as a raster of it says it: that of a scene, or both of a pair with a slash."""
     times: Mapping[str, Any] = item.properties
-    return f"{times['start_datetime']}/{times['end_datetime']}"
+    return f"{times['start_datetime']}/{times['end_datetime']}" if stack == "pairs" else item.datetime
+
+
+def _date(item: Item, node: Node) -> str:
+    return layer_date(item, options_of(node)["stack"])
 
 
 def _here(item: Item, bands: Sequence[str]) -> list[str]:

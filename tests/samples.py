@@ -110,6 +110,7 @@ def _samples() -> list[Sample]:
         Sample("mask", ("three", "truth")),
         Sample("mask", ("one", "three")),
         Sample("unmask", values={"value": -1.0}),
+        Sample("with_unit", values={"unit": "m"}),
         Sample("mask_polygon", values={"polygon": AREA}),
         Sample("mask_polygon", values={"polygon": AREA, "inside": False}),
         Sample("select", values={"bands": ("nir", "B04")}),

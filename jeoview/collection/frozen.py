@@ -11,6 +11,8 @@ from jeoview.catalog import Catalog, CollectionInfo, Item
 from jeoview.graph import canonical, digest
 from jeoview.image import Image, apply
 from jeoview.projection import Bounds
+from jeoview.quantities import Dates
+from jeoview.scenes import layer_date
 from jeoview.settings import settings
 from jeoview.store import shared_store
 
@@ -57,6 +59,7 @@ def freeze(info: CollectionInfo, items: Sequence[Item], resampling: str = "neare
             "bbox": _union(items),
             "resampling": resampling,
             "stack": stack,
+            "dates": Dates.of([layer_date(item, stack) for item in items]),
             "unit": units.pop() if len(units) == 1 else "",
         },
     )

@@ -946,6 +946,20 @@ class ImageCollection:
     def where(self, x: Operand, y: Operand) -> Image:
         r"""Choose x where the condition is true (not 0), y where it is 0; NaN where the condition is NaN."""
         ...
+    def with_unit(self, unit: str | Parameter) -> Image:
+        r"""Say in which unit the values are; the values stay as they are.
+
+        Parameters
+        ----------
+        unit : str
+            For instance ``"mm"`` after ``image * 1000`` of metres; ``""`` for none. Images of different units are neither
+            added nor compared.
+
+        Notes
+        -----
+        NaN (no data) in any input is NaN in the result.
+        """
+        ...
     def bsi(self) -> Image:
         r"""((swir1 + red) - (nir + blue)) / ((swir1 + red) + (nir + blue)): bare soil (Rikimaru et al. 2002); reflectance expected.
 

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from jeoview.errors import ParameterError
 from jeoview.operator import BandsInput, Mode, Names, Options, Schema, constant_unit, operator, same_bands
+from jeoview.quantities import same_word
 from jeoview.raster import Array, Raster
 
 NO_UNIT = constant_unit("")
+Unit = Annotated[str, Field(max_length=32)]
 
 
 def joint_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
@@ -33,6 +37,35 @@ def joint_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return same_bands(options, inputs)
 
 
+def joint_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
+    """The one unit of the inputs; an input without unit goes with all, and so does a number.
+
+    Raises
+    ------
+    ParameterError
+        If two inputs have different units.
+    """
+    units = [schema.unit for schema in inputs if schema.unit]
+    if len({same_word(unit) for unit in units}) > 1:
+        shown = " and ".join(map(repr, dict.fromkeys(units)))
+        raise ParameterError(
+            f"the images have values in {shown}: expected one unit. Bring one to the unit of the other and say so, "
+            f"image * factor, then .with_unit({units[0]!r}); .with_unit('') forgets a unit"
+        )
+    return units[0] if units else ""
+
+
+def compared_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
+    """True and false have no unit, but what is compared has one."""
+    joint_unit(options, inputs)
+    return ""
+
+
+def chosen_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
+    """That of the values that a condition, the first input, chooses from."""
+    return joint_unit(options, inputs[1:])
+
+
 def product_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
     """The unit of the one factor that has one; two units make one that has no name here."""
     units = [schema.unit for schema in inputs if schema.unit]
@@ -40,8 +73,8 @@ def product_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
 
 
 def ratio_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
-    """The unit of the dividend, if the divisor has none."""
-    return "" if inputs[-1].unit and len(inputs) > 1 else inputs[0].unit
+    """The unit of the dividend, if the divisor has none; other ratios have none, or one that has no name here."""
+    return "" if "x" in options or (len(inputs) > 1 and inputs[1].unit) else inputs[0].unit
 
 
 def _values(operand: Raster | float) -> Array | np.float32:
@@ -70,13 +103,13 @@ def _truth(function: Callable[..., Array], *operands: Raster | float) -> Raster:
     return replace(first_named(*operands), array=array)
 
 
-@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands)
+@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands, unit=joint_unit)
 def add(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
     """Sum x + y."""
     return _apply(np.add, x, y)
 
 
-@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands)
+@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands, unit=joint_unit)
 def subtract(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
     """Difference x - y."""
     return _apply(np.subtract, x, y)
@@ -105,37 +138,37 @@ def power_of(x: Array | np.float32, y: Array | np.float32) -> Array:
     return np.where(np.isnan(x) | np.isnan(y), np.float32(np.nan), np.power(x, y))
 
 
-@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
+@operator(mode=Mode.PIXEL, nodata="any", unit=compared_unit, bands=joint_bands)
 def lt(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
     """1 where x < y, else 0."""
     return _truth(np.less, x, y)
 
 
-@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
+@operator(mode=Mode.PIXEL, nodata="any", unit=compared_unit, bands=joint_bands)
 def lte(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
     """1 where x <= y, else 0."""
     return _truth(np.less_equal, x, y)
 
 
-@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
+@operator(mode=Mode.PIXEL, nodata="any", unit=compared_unit, bands=joint_bands)
 def gt(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
     """1 where x > y, else 0."""
     return _truth(np.greater, x, y)
 
 
-@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
+@operator(mode=Mode.PIXEL, nodata="any", unit=compared_unit, bands=joint_bands)
 def gte(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
     """1 where x >= y, else 0."""
     return _truth(np.greater_equal, x, y)
 
 
-@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
+@operator(mode=Mode.PIXEL, nodata="any", unit=compared_unit, bands=joint_bands)
 def eq(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
     """1 where x equals y, else 0."""
     return _truth(np.equal, x, y)
 
 
-@operator(mode=Mode.PIXEL, nodata="any", unit=NO_UNIT, bands=joint_bands)
+@operator(mode=Mode.PIXEL, nodata="any", unit=compared_unit, bands=joint_bands)
 def neq(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
     """1 where x differs from y, else 0."""
     return _truth(np.not_equal, x, y)
@@ -270,7 +303,7 @@ def linear_scale_range(
     return _apply(lambda values: (np.clip(values, low, high) - low) * factor + np.float32(output_min), x)
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=joint_bands, unit=lambda _, inputs: inputs[-1].unit)
+@operator(mode=Mode.PIXEL, nodata="own", bands=joint_bands, unit=chosen_unit)
 def where(condition: BandsInput, x: BandsInput | float, y: BandsInput | float) -> BandsInput:
     """Choose x where the condition is true (not 0), y where it is 0; NaN where the condition is NaN."""
     chosen = np.where(condition.array != 0, _values(x), _values(y)).astype(np.float32)
@@ -298,3 +331,16 @@ def unmask(x: BandsInput, *, value: float = 0.0) -> BandsInput:
         What stands there.
     """
     return replace(x, array=np.where(np.isnan(x.array), np.float32(value), x.array))
+
+
+@operator(mode=Mode.PIXEL, nodata="any", unit=lambda options, _: str(options["unit"]))
+def with_unit(x: BandsInput, *, unit: Unit) -> BandsInput:
+    """Say in which unit the values are; the values stay as they are.
+
+    Parameters
+    ----------
+    unit : str
+        For instance ``"mm"`` after ``image * 1000`` of metres; ``""`` for none. Images of different units are neither
+        added nor compared.
+    """
+    return x

@@ -8,7 +8,7 @@ import numpy as np
 
 from jeoview.errors import ParameterError
 from jeoview.operator import BandsInput, Mode, Names, Options, Schema, operator
-from jeoview.quantities import BandName
+from jeoview.quantities import BandName, same_word
 
 
 def _selected(options: Options, inputs: tuple[Schema, ...]) -> Names:
@@ -74,7 +74,12 @@ def _own_bands(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> t
     return tuple(tuple(band for band in schema.bands if band in wanted) or schema.bands[:1] for schema in inputs)
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_joined, demand=_own_bands)
+def _shared_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
+    """The unit of all inputs; bands of different units have none together."""
+    return inputs[0].unit if len({same_word(schema.unit) for schema in inputs}) == 1 else ""
+
+
+@operator(mode=Mode.PIXEL, nodata="own", bands=_joined, demand=_own_bands, unit=_shared_unit)
 def join_bands(*images: BandsInput) -> BandsInput:
     """All bands of all images in one, in the order given; NaN stays NaN in its band."""
     array = np.concatenate([image.array for image in images])

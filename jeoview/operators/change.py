@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from jeoview.operator import BandsInput, Mode, constant_unit, operator
-from jeoview.operators.algebra import first_named, joint_bands
+from jeoview.operators.algebra import first_named, joint_bands, joint_unit
 from jeoview.operators.focal import box_mean, widest
 from jeoview.quantities import Length
 
 
-@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands)
+@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands, unit=joint_unit)
 def difference(before: BandsInput, after: BandsInput) -> BandsInput:
     """After - before: positive where the value grew."""
     return replace(first_named(before, after), array=after.array - before.array)

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from jeoview.operator import Mode, SeriesInput, operator
-from jeoview.quantities import Box
+from jeoview.quantities import Box, Dates, Later
 
 ItemsKey = Annotated[str, Field(pattern="^items:[0-9a-f]{64}$")]
 
 
 @operator(mode=Mode.SOURCE, nodata="own")
-def load_items(
+def load_items(  # noqa: PLR0913 - what is known of the items
     *,
     items: ItemsKey,
     bands: tuple[str, ...],
@@ -23,6 +23,7 @@ def load_items(
     resampling: Literal["nearest", "bilinear"] = "nearest",
     unit: str = "",
     stack: Literal["time", "pairs"] = "time",
+    dates: Annotated[Dates | None, Later()] = None,
 ) -> SeriesInput:
     """The frozen items of a collection as a time stack; scale, offset and nodata applied.
 
@@ -45,6 +46,8 @@ def load_items(
     stack : {"time", "pairs"}
         ``time``: one layer a scene, those that do not touch the map's area left out. ``pairs``: one layer an
         interferogram, all of them everywhere, named by the interval of its two dates.
+    dates : Dates, optional
+        Of the items, so that a line that joins two series knows whether it can.
 
     Returns
     -------

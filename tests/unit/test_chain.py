@@ -356,12 +356,6 @@ def test_declarations_that_nobody_uses_or_that_stand_twice_are_refused() -> None
     refused(json.dumps({**json.loads(SLIDER), "parameters": declared * 2}), "twice")
 
 
-def test_one_name_declared_in_two_ways_has_no_text() -> None:
-    clash = (source("1").median() + jv.parameter("p", 1.0)) * jv.parameter("p", 2.0)
-    with pytest.raises(ParameterError, match="two ways"):
-        _ = clash.chain
-
-
 # ---------------------------------------------------------------- loops, depth, size
 
 

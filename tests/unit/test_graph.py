@@ -287,9 +287,11 @@ def test_what_no_slider_drives_keeps_its_node() -> None:
 def test_one_name_has_one_declaration() -> None:
     twice = image() + jv.parameter("p", 1.0) * image() + jv.parameter("p", 1.0)
     assert list(parameters(twice.node)) == ["p"]
-    clash = (image() + jv.parameter("p", 1.0)) * jv.parameter("p", 2.0)
+    declared = image() + jv.parameter("p", 1.0, max=5)
+    with pytest.raises(ParameterError, match=r"two ways .*: parameter\('p', 1.0, max=5.0\), and parameter\('p', 2.0\)"):
+        declared * jv.parameter("p", 2.0)
     with pytest.raises(ParameterError, match="two ways"):
-        parameters(clash.node)
+        declared - image() * jv.parameter("p", 1.0)
 
 
 @pytest.mark.parametrize("values", [{"nonsense": 1.0}, {"p": "x"}, {"p": 11}, {"p": None}])
