@@ -137,3 +137,14 @@ def plain(value: Any) -> Any:
     if type(value).__module__ == "numpy" and hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
         return value.item()
     return value
+
+
+# A value of which only the part within a cycle is known; averages of such numbers mean nothing. The mark stands in
+# the unit, so that it travels with the values into files and back.
+WRAPPED_MARK = " (wrapped)"
+WRAPPED = f"rad{WRAPPED_MARK}"
+
+
+def is_wrapped(unit: str) -> bool:
+    """Whether values of a unit are known but for whole cycles."""
+    return unit.endswith(WRAPPED_MARK)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any
@@ -11,8 +12,10 @@ from jeoview.errors import BandError, ParameterError
 from jeoview.graph import Parameter
 from jeoview.image import Image, Operand, apply, bound
 from jeoview.operator import Schema
+from jeoview.operators.colour import CYCLIC
 from jeoview.operators.index import names_in
 from jeoview.projection import Bounds
+from jeoview.quantities import WRAPPED, is_wrapped
 
 # STAC renamed the shortwave infrared bands; both vocabularies are in use.
 SAME_BAND = {"swir1": ("swir16", "swir1"), "swir2": ("swir22", "swir2")}
@@ -243,7 +246,7 @@ def rgb_of(red: Any, green: Any, blue: Any, vmin: Any = 0.0, vmax: Any = 1.0, ga
 
 def colormap(
     self: Any,
-    palette: str | Sequence[str] | Parameter = "viridis",
+    palette: str | Sequence[str] | Parameter | None = None,
     vmin: float | Parameter | None = None,
     vmax: float | Parameter | None = None,
     unit: str | None = None,
@@ -253,17 +256,23 @@ def colormap(
 
     Parameters
     ----------
-    palette : str, sequence of str or slider parameter
+    palette : str, sequence of str or slider parameter, optional
         A matplotlib name (``"RdYlGn"``, ``"viridis_r"``), ``"cyclic"`` (values wrap around, for phase), or colours
-        from low to high.
+        from low to high. By default ``"cyclic"`` for wrapped phase, else ``"viridis"``.
     vmin, vmax : float or slider parameter
-        Values at the two ends; beyond them the end colour is used.
+        Values at the two ends; beyond them the end colour is used. By default -pi and pi for wrapped phase in cyclic
+        colours.
     unit : str, optional
         Shown in the legend; the image's own unit by default.
     classes : mapping of float to (label, colour), optional
         Discrete classes instead of a gradient.
     """
     values: dict[str, Any] = {"unit": unit}
+    image_unit = as_image(self).unit
+    if palette is None:
+        palette = CYCLIC if is_wrapped(image_unit) else "viridis"
+    if palette == CYCLIC and image_unit == WRAPPED and vmin is None and vmax is None:
+        vmin, vmax = -math.pi, math.pi
     values["palette"] = tuple(palette) if isinstance(palette, (list, tuple)) else palette
     values |= {name: value for name, value in (("vmin", vmin), ("vmax", vmax)) if value is not None}
     if classes is not None:

@@ -72,6 +72,7 @@ def _images() -> dict[str, Image]:
     three = series[["B04", "B08", "B11"]].median()
     one = series["B08"].median()
     stack = source("3", ("unwrapped", "coherence"), stack="pairs", unit="rad")
+    cycles = source("4", ("phase",)) * 7.0
     return {
         "series": series[["B04", "B08", "B11"]],
         "quality": series[["B04", "B08", "SCL"]].mosaic(),
@@ -87,6 +88,9 @@ def _images() -> dict[str, Image]:
         "stack": stack,
         "displacement": stack.invert(wavelength=0.055, weight="coherence"),
         "reference": stack.reference_phase(region=REGION, zoom=12),
+        "phases": cycles.wrap(),
+        "phase": cycles.median().wrap(),
+        "turns": cycles.median(),
         "ramp": stack.ramps(region=REGION, zoom=12),
     }
 
@@ -130,6 +134,10 @@ def _samples() -> list[Sample]:
         Sample("focal_mean", values={"radius": {"metres": 90.0}}),
         Sample("quantiles", values={"q": (0.02, 0.5, 0.98), "region": REGION, "zoom": 11}),
         Sample("stretch_by", ("three", "table")),
+        Sample("wrap", ("turns",)),
+        Sample("rewrap", ("turns",), {"range": 1.5}),
+        Sample("mean_phase", ("phases",)),
+        Sample("phase_stability", ("phases",)),
         Sample("label", ("truth",)),
         Sample("label", ("three",), {"region": REGION, "zoom": 12, "connectivity": 8}),
         Sample("colormap", ("one",), {"palette": "RdYlGn", "vmin": -0.2, "vmax": 0.9}),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jeoview.projection import Bounds
+from jeoview.quantities import is_wrapped
 
 Json = dict[str, Any]
 QUALITY_SCHEMES = ("sentinel2-scl", "landsat-c2-qa", "landsat-c1-bqa")
@@ -97,8 +98,14 @@ class Item:
     @property
     def decoding(self) -> str:
         """Hash of how the stored numbers become values: what, besides the files, decides on the pixels."""
-        rules = [(b.name, b.index, b.scale, b.offset, b.nodata, b.role, b.subdataset) for b in self.bands.values()]
+        rules = [_decoding(band) for band in self.bands.values()]
         return hashlib.sha256(repr(rules).encode()).hexdigest()[:16]
+
+
+def _decoding(band: Band) -> tuple[object, ...]:
+    rule = (band.name, band.index, band.scale, band.offset, band.nodata, band.role, band.subdataset)
+    # Wrapped phase is averaged in another way. Without it the text is what it was before there was such a mark.
+    return (*rule, band.unit) if is_wrapped(band.unit) else rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from jeoview.graph import digest
 from jeoview.image import Image, apply
 from jeoview.io.products.generic import FileOptions, dates_of, file_item, file_time
 
+LISTS = ("bands", "wrapped")
+
 
 def register_files(pattern: str, date: str | None, name: str | None, options: Mapping[str, Any]) -> str:
     """Put the files of a pattern into the catalogue and name their collection; see `ImageCollection.from_files`."""
@@ -40,8 +42,12 @@ def _options(options: Mapping[str, Any]) -> FileOptions:
     for name in options:
         if name not in known:
             raise ParameterError(f"no option {name!r}; {choices(name, known)}")
-    given: dict[str, Any] = {name: tuple(value) if name == "bands" else value for name, value in options.items()}
+    given = {name: tuple(value) if name in LISTS and _is_list(value) else value for name, value in options.items()}
     return FileOptions(**given)
+
+
+def _is_list(value: Any) -> bool:
+    return not isinstance(value, (bool, str))
 
 
 def _hash(path: Path, date: str | None, options: FileOptions) -> str:

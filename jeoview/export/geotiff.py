@@ -18,6 +18,7 @@ from jeoview.io.cog import CogStream
 from jeoview.io.write import BandText, CogProfile, Content
 from jeoview.progress import job
 from jeoview.projection import WGS84
+from jeoview.quantities import WRAPPED, is_wrapped
 from jeoview.raster import Array, Kind, Raster
 
 SUFFIXES = (".tif", ".tiff")
@@ -185,4 +186,6 @@ def _content(wanted: Request) -> Content:
     """Numbers that name something must not be averaged in overviews."""
     schema = wanted.schema
     classes = schema.unit == "label" or (bool(schema.bands) and set(schema.bands) <= set(schema.quality))
-    return "classes" if classes else "continuous"
+    if schema.unit == WRAPPED:
+        return "angles"
+    return "classes" if classes or is_wrapped(schema.unit) else "continuous"

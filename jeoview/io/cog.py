@@ -203,6 +203,8 @@ class CogStream:
     def _halved(self, tile: Array) -> Array:
         if self.profile.content == "classes" or self._palette is not None:
             return np.ascontiguousarray(tile[::2, ::2])
+        if self.profile.content == "angles":
+            return halve.angle(tile)
         return halve.colour(tile) if self._together > 1 else halve.mean(tile)
 
     def _half_offset(self, place: Place) -> int:

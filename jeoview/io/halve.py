@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jeoview.kernels.angles import angles_of, phasors_of
+
 Array = NDArray[Any]
 
 
@@ -22,6 +24,11 @@ def mean(tile: Array) -> Array:
         total = np.where(valid, four, 0).sum(axis=0)
         out[gaps] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return np.ascontiguousarray(out, dtype=tile.dtype)
+
+
+def angle(tile: Array) -> Array:
+    """Angle of the mean phasor of the valid pixels of each 2 x 2 of (y, x, sample) phases in rad; NaN where none is."""
+    return np.asarray(angles_of(mean(phasors_of(tile))), dtype=tile.dtype)
 
 
 def colour(tile: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -44,6 +44,10 @@ class BandLike(Protocol):
         """Version of the file; empty where it does not matter."""
 
     @property
+    def unit(self) -> str:
+        """Unit of the values; wrapped phase is marked in it."""
+
+    @property
     def subdataset(self) -> str | None:
         """Variable in a file that holds many."""
 

@@ -19,8 +19,10 @@ from jeoview.grid import Grid, Lattice
 from jeoview.io import access
 from jeoview.io.blocks import Block, ByteCache, Level
 from jeoview.io.items import BandLike, ItemLike
+from jeoview.io.phasors import PhasorSource, as_phasors, is_phase
 from jeoview.io.sources import Opened, Sources, check_etag
 from jeoview.kernels import warp as kernel
+from jeoview.kernels.angles import angles_of
 from jeoview.projection import Bounds
 from jeoview.warp import Placement, Positions, check_method, choose_level, gather, positions
 
@@ -75,6 +77,11 @@ class Job:
     geometry: Geometry
     method: str
 
+    @property
+    def by_phasors(self) -> bool:
+        """Whether phasors are read for phases."""
+        return isinstance(self.opened.source, PhasorSource)
+
 
 class Reader:
     """Reads bands of items on any grid, from a cache of decoded blocks; safe in many threads.
@@ -125,7 +132,7 @@ class Reader:
             If a file lies outside the roots or is of a kind that is not opened.
         """
         jobs = self._jobs(item, bands, grid, check_method(resampling))
-        is_complex = any(job.opened.source.dtype.kind == "c" for job in jobs)
+        is_complex = any(job.opened.source.dtype.kind == "c" and not job.by_phasors for job in jobs)
         out = np.empty((len(bands), *grid.shape), dtype=np.complex64 if is_complex else np.float32)
         first = 0
         for job in jobs:
@@ -206,12 +213,21 @@ class Reader:
         geometry = self._geometries.get(
             (source.placement, shape, grid, method), lambda: _geometry(source.placement, shape, grid, method)
         )
+        # Where pixels coincide, nothing is averaged and the file's own numbers stay.
+        if method == "bilinear" and is_phase(infos[0]) and not geometry.where.aligned:
+            opened = as_phasors(opened, _calibration(infos[0], source.dtype))
         return Job(infos, opened, level, geometry, method)
 
     def _fill(self, job: Job, out: Array) -> None:
         geometry, shape = job.geometry, job.geometry.shape
         if not geometry.blocks:
             out[...] = np.nan
+        elif job.by_phasors:
+            number = job.infos[0].index - 1
+            band, offset = (0, number * shape.band_stride) if shape.bands > 1 else (number, 0)
+            mixed = np.empty(out.shape, dtype=np.complex64)
+            self._gather(job, band, [offset], job.infos, mixed)
+            out[...] = angles_of(mixed)
         elif shape.bands > 1:
             offsets = [(info.index - 1) * shape.band_stride for info in job.infos]
             self._gather(job, 0, offsets, job.infos, out)
@@ -227,7 +243,9 @@ class Reader:
         top, left = geometry.first
         for (row, col), block in zip(geometry.blocks, blocks, strict=True):
             table[row - top, col - left] = block.address
-        calibration = np.array([_calibration(info, source.dtype) for info in infos])
+        # Phasors were calibrated before they were made.
+        plain = (0.0, 0.0, 1.0, 0.0)
+        calibration = np.array([plain if job.by_phasors else _calibration(info, source.dtype) for info in infos])
         described = (table, geometry.layout, np.array(offsets, dtype=np.int64), calibration)
         gather(job.method, geometry.where)(out, np.zeros(1, source.dtype), described, geometry.where.where)
 
@@ -266,6 +284,8 @@ def _named(item: ItemLike, info: BandLike) -> Iterator[None]:
 
 
 def _same_file(one: BandLike, other: BandLike) -> bool:
+    if is_phase(one) or is_phase(other):
+        return False
     return one.href == other.href and one.subdataset == other.subdataset and one.role == other.role
 
 

@@ -31,8 +31,9 @@ from jeoview.grid import Grid
 
 BLOCK = 512
 MEMORY_LIMIT = 64 << 20
-OVERVIEWS = {"continuous": "average", "classes": "mode", "none": None}
-Content = Literal["continuous", "classes", "none"]
+# GDAL has no mean of angles: of four it takes one. `jeoview.io.cog` averages phasors.
+OVERVIEWS = {"continuous": "average", "classes": "mode", "angles": "nearest", "none": None}
+Content = Literal["continuous", "classes", "angles", "none"]
 # What GDAL's failures arrive as: rasterio lets some of its inner errors through, and a bare SystemError
 # where GDAL failed without a message.
 GDAL_ERRORS = (RasterioError, CPLE_BaseError, OSError, SystemError)
@@ -76,7 +77,7 @@ class CogProfile:
         Metadata of the file.
     content : str
         How overviews are made: ``"continuous"`` by the average of valid pixels, ``"classes"`` by
-        the most frequent value, ``"none"`` leaves them out.
+        the most frequent value, ``"angles"`` (wrapped phase in rad) by the mean phasor, ``"none"`` leaves them out.
     level : int
         Deflate level from 1 (fast) to 9.
     photometric : str, optional

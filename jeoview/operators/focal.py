@@ -9,6 +9,7 @@ import numpy as np
 from jeoview.grid import Grid
 from jeoview.kernels import focal
 from jeoview.operator import BandsInput, Mode, Options, operator
+from jeoview.operators.phase import linear_unit
 from jeoview.quantities import Length, Metres
 from jeoview.raster import Array, Raster
 
@@ -25,7 +26,7 @@ def widest(options: Options, grid: Grid) -> int:
     return int(row_radii(options["radius"], grid).max())
 
 
-@operator(mode=Mode.NEIGHBOURHOOD, nodata="centre", radius=widest)
+@operator(mode=Mode.NEIGHBOURHOOD, nodata="centre", radius=widest, unit=linear_unit("focal_mean", ".goldstein()"))
 def focal_mean(image: BandsInput, *, radius: Length = 1) -> BandsInput:
     """Average the valid pixels of a square window; NaN where the centre is NaN.
 

@@ -10,22 +10,24 @@ from pydantic import Field
 
 from jeoview.kernels import reduce
 from jeoview.operator import BandsInput, Mode, SeriesInput, constant_unit, operator
+from jeoview.operators.phase import linear_unit
 from jeoview.raster import Array, Kind, Raster
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+MEAN_PHASE = ".mean_phase()"
 
 
 def _reduced(series: Raster, array: Array) -> Raster:
     return replace(series, array=array, kind=Kind.BANDS, dates=())
 
 
-@operator(mode=Mode.PIXEL, nodata="skip")
+@operator(mode=Mode.PIXEL, nodata="skip", unit=linear_unit("median", MEAN_PHASE))
 def median(series: SeriesInput) -> BandsInput:
     """Median over time, linear between the two middle values; NaN where no date is valid."""
     return _reduced(series, _quantile(series.array, 0.5))
 
 
-@operator(mode=Mode.PIXEL, nodata="skip")
+@operator(mode=Mode.PIXEL, nodata="skip", unit=linear_unit("quantile", MEAN_PHASE))
 def quantile(series: SeriesInput, *, q: Fraction = 0.5) -> BandsInput:
     """Quantile over time, linear between ranks.
 
@@ -42,13 +44,13 @@ def _quantile(stack: Array, q: float) -> Array:
     return stack[0] if len(stack) == 1 else reduce.quantile(stack, q)
 
 
-@operator(mode=Mode.PIXEL, nodata="skip")
+@operator(mode=Mode.PIXEL, nodata="skip", unit=linear_unit("mean", MEAN_PHASE))
 def mean(series: SeriesInput) -> BandsInput:
     """Mean over time; NaN where no date is valid."""
     return _reduced(series, reduce.moments(series.array)[0])
 
 
-@operator(mode=Mode.PIXEL, nodata="skip")
+@operator(mode=Mode.PIXEL, nodata="skip", unit=linear_unit("std", ".phase_stability()"))
 def std(series: SeriesInput) -> BandsInput:
     """Population standard deviation over time (divided by the number of valid dates, as numpy and Earth Engine)."""
     return _reduced(series, reduce.moments(series.array)[1])

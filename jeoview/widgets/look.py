@@ -9,11 +9,13 @@ from typing import Any
 from jeoview.describe import describe
 from jeoview.errors import ParameterError
 from jeoview.graph import Node, Parameter, parameters
+from jeoview.image import Image
 from jeoview.make import bind, make
 from jeoview.operator import Schema
 from jeoview.operators.colour import legend
 from jeoview.planner import needs_view
 from jeoview.projection import Bounds
+from jeoview.quantities import WRAPPED
 from jeoview.raster import Kind
 
 GREY_TICKS = ((0.0, "2 %"), (0.5, "of the values"), (1.0, "98 %"))
@@ -74,7 +76,7 @@ def look_of(node: Node) -> Look:
         )
     if schema.kind is Kind.TABLE:
         raise ParameterError("the map shows images, this is a table of numbers; read it with .to_numpy()")
-    return _true_colour(node, schema) or _grey(node, schema)
+    return _true_colour(node, schema) or _cyclic(node, schema) or _grey(node, schema)
 
 
 def _stretched(node: Node) -> Node:
@@ -88,6 +90,12 @@ def _true_colour(node: Node, schema: Schema) -> Look | None:
     stretched = _stretched(make("select", (node,), {"bands": tuple(bands)}))
     channels = tuple(make("select", (stretched,), {"bands": (band,)}) for band in bands)
     return Look(make("rgb", channels, {}), TRUE_COLOUR_NOTE)
+
+
+def _cyclic(node: Node, schema: Schema) -> Look | None:
+    if schema.unit != WRAPPED:
+        return None
+    return Look(Image(node)[schema.bands[0]].colormap().node)
 
 
 def _grey(node: Node, schema: Schema) -> Look:

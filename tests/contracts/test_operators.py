@@ -415,6 +415,8 @@ SERIES = {
     "truth": source("1")["B03"] > 0.4,
     "quality": source("1")[["B04", "B08", "SCL"]],
     "masked": source("1")[["B04", "SCL"]],
+    "turns": source("1")["B03"] * 7.0,
+    "phase": (source("1")["B03"] * 7.0).wrap(),
 }
 
 

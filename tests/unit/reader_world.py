@@ -30,6 +30,7 @@ class Band:
     offset: float = 0.0
     nodata: float | None = None
     role: str = "data"
+    unit: str = ""
     etag: str = ""
     subdataset: str | None = None
 

@@ -16,6 +16,7 @@ from jeoview.io.etag import file_etag
 from jeoview.io.inspect import FileBand, FileInfo, inspect
 from jeoview.io.products import sentinel2
 from jeoview.io.products.common import date_in_name, place
+from jeoview.quantities import WRAPPED
 
 COMMON_NAMES = {
     *sentinel2.BANDS.values(),
@@ -49,6 +50,9 @@ class FileOptions:
         Quality band to its scheme, for instance ``{"SCL": "sentinel2-scl"}``.
     unit : str, optional
         Unit of the data bands' values.
+    wrapped : bool or tuple of str
+        Whether the data bands, or which of them, are wrapped phase in rad: it is then resampled as phasors, and what
+        averages numbers refuses it.
     """
 
     bands: tuple[str, ...] = ()
@@ -58,10 +62,15 @@ class FileOptions:
     nodata: float | None = None
     quality: Mapping[str, str] = field(default_factory=dict)
     unit: str | None = None
+    wrapped: bool | tuple[str, ...] = False
 
     def __post_init__(self) -> None:
         if isinstance(self.common_names, str) and self.common_names not in SENSORS:
             raise ParameterError(f"no sensor {self.common_names!r} is known; {choices(self.common_names, SENSORS)}")
+        if not isinstance(self.wrapped, (bool, tuple)):
+            raise ParameterError(f"wrapped is {self.wrapped!r}; expected True, False or a list of bands")
+        if self.wrapped and self.unit not in (None, "", "rad", WRAPPED):
+            raise ParameterError(f"unit is {self.unit!r}; wrapped phase is in rad")
         for name, scheme in self.quality.items():
             if scheme not in QUALITY_SCHEMES:
                 raise ParameterError(f"quality of {name!r} is {scheme!r}; {choices(str(scheme), QUALITY_SCHEMES)}")
@@ -85,7 +94,12 @@ def file_item(path: Path, collection: str, item_id: str, time: dt.datetime, opti
     """
     header = inspect(path)
     names = band_names(header.bands, options.bands)
-    for name in (*options.quality, *(options.common_names if isinstance(options.common_names, Mapping) else ())):
+    phases = () if isinstance(options.wrapped, bool) else options.wrapped
+    for name in (
+        *phases,
+        *options.quality,
+        *(options.common_names if isinstance(options.common_names, Mapping) else ()),
+    ):
         if name not in names:
             raise BandError(f"{path.name} has no band {name!r}; {choices(name, names)}")
     etag, href = file_etag(path), str(path)
@@ -107,7 +121,7 @@ def _band(name: str, stored: FileBand, header: FileInfo, options: FileOptions, f
         scale=(stored.scale if options.scale is None else float(options.scale)) if own else 1.0,
         offset=(stored.offset if options.offset is None else float(options.offset)) if own else 0.0,
         nodata=float(options.nodata) if options.nodata is not None and own else stored.nodata,
-        unit=(stored.unit if options.unit is None else options.unit) if own else "",
+        unit=_unit(name, stored, options) if own else "",
         role="data" if own else "quality",
         etag=file[1],
         quality=quality,
@@ -115,6 +129,12 @@ def _band(name: str, stored: FileBand, header: FileInfo, options: FileOptions, f
         shape=header.shape,
         transform=header.transform,
     )
+
+
+def _unit(name: str, stored: FileBand, options: FileOptions) -> str:
+    if options.wrapped if isinstance(options.wrapped, bool) else name in options.wrapped:
+        return WRAPPED
+    return stored.unit if options.unit is None else options.unit
 
 
 def band_names(bands: Sequence[FileBand], given: Sequence[str] = ()) -> list[str]:

@@ -1,0 +1,171 @@
+"""Wrapped phase: numbers of which only the part within a cycle is known.
+
+The unit ``rad (wrapped)`` marks them. They are averaged and resampled as phasors, never as numbers: between 3 and -3
+rad lies pi, not 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from jeoview.errors import ParameterError
+from jeoview.kernels.angles import angles_of, mean_phasor, wrapped
+from jeoview.operator import (
+    BandsInput,
+    Mode,
+    Options,
+    Schema,
+    SeriesInput,
+    UnitRule,
+    operator,
+)
+from jeoview.quantities import WRAPPED, WRAPPED_MARK, is_wrapped
+from jeoview.raster import Array, Kind, Raster
+
+CYCLE = 2.0 * np.pi
+ANGLES = ("", "rad", WRAPPED)
+
+
+def linear_unit(name: str, advice: str) -> UnitRule:
+    """The unit of the first input, for an operator that averages numbers.
+
+    Parameters
+    ----------
+    name : str
+        The operator.
+    advice : str
+        What serves for wrapped phase, which the operator refuses.
+    """
+
+    def unit(options: Options, inputs: tuple[Schema, ...]) -> str:
+        if is_wrapped(inputs[0].unit):
+            raise ParameterError(
+                f"{name}: the image is in {inputs[0].unit}, and numbers that wrap around have no mean of their own; "
+                f"use {advice}"
+            )
+        return inputs[0].unit
+
+    return unit
+
+
+def angle_unit(name: str, unit: str, advice: str = "") -> UnitRule:
+    """A unit, for an operator that takes nothing but angles in rad (or numbers without a unit)."""
+
+    def rule(options: Options, inputs: tuple[Schema, ...]) -> str:
+        if inputs[0].unit not in ANGLES:
+            raise ParameterError(f"{name}: the image is in {inputs[0].unit}; expected phase in rad{advice}")
+        return unit
+
+    return rule
+
+
+def phase_of(array: Array) -> Array:
+    """Phase in rad of complex numbers; other numbers as they are."""
+    return angles_of(array) if np.iscomplexobj(array) else array
+
+
+@operator(
+    mode=Mode.PIXEL,
+    nodata="any",
+    unit=angle_unit("wrap", WRAPPED, "; fringes of another length are made by .rewrap(range)"),
+)
+def wrap(image: BandsInput) -> BandsInput:
+    """Leave whole cycles out: phase above -pi and up to pi.
+
+    Parameters
+    ----------
+    image : bands
+        Phase in rad, for instance unwrapped, or the difference of two wrapped phases.
+
+    Returns
+    -------
+    bands
+        rad (wrapped), x - 2 pi ceil(x / (2 pi) - 1 / 2).
+
+    Raises
+    ------
+    ParameterError
+        If the image has another unit than rad.
+    """
+    return replace(image, array=wrapped(image.array, CYCLE))
+
+
+def _fringe_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
+    if is_wrapped(inputs[0].unit):
+        raise ParameterError(
+            "rewrap: the image is wrapped already, and its fringes cannot become others; start from the unwrapped "
+            "phase or the displacement, .unwrap() first"
+        )
+    return f"{inputs[0].unit}{WRAPPED_MARK}".strip()
+
+
+@operator(mode=Mode.PIXEL, nodata="any", unit=_fringe_unit)
+def rewrap(image: BandsInput, *, range: Annotated[float, Field(gt=0, le=1e9)]) -> BandsInput:  # noqa: A002
+    """Fringes of a length of your choice, of unwrapped phase or of displacement.
+
+    Parameters
+    ----------
+    image : bands
+        Any quantity that is not wrapped: phase in rad, displacement in m, velocity in mm/yr.
+    range : float
+        Length of a fringe, in the image's own unit: 0.1 of a displacement in m is one fringe for every 10 cm along the
+        line of sight, 4 pi of a phase in rad is one fringe for a whole wavelength.
+
+    Returns
+    -------
+    bands
+        Above -range / 2 and up to range / 2, in the image's unit, marked as wrapped.
+
+    Raises
+    ------
+    ParameterError
+        If the image is wrapped already.
+    """
+    return replace(image, array=wrapped(image.array, range))
+
+
+def _over_time(series: Raster, array: Array) -> Raster:
+    return replace(series, array=array, kind=Kind.BANDS, dates=())
+
+
+@operator(mode=Mode.PIXEL, nodata="skip", unit=angle_unit("mean_phase", WRAPPED))
+def mean_phase(series: SeriesInput) -> BandsInput:
+    """Angle of the mean phasor over time, arg(mean exp(j phase)): the mean of wrapped phase.
+
+    Parameters
+    ----------
+    series : series
+        Phase in rad, or complex values, of which the phase alone counts.
+
+    Returns
+    -------
+    bands
+        rad (wrapped); NaN where no date is valid. How far it can be trusted says `phase_stability`.
+
+    Raises
+    ------
+    ParameterError
+        If the series has another unit than rad.
+    """
+    return _over_time(series, mean_phasor(phase_of(series.array))[0])
+
+
+@operator(mode=Mode.PIXEL, nodata="skip", unit=angle_unit("phase_stability", ""))
+def phase_stability(series: SeriesInput) -> BandsInput:
+    """Length of the mean phasor over time, abs(mean exp(j phase)): 1 where all dates agree, near 0 at random.
+
+    Parameters
+    ----------
+    series : series
+        Phase in rad, or complex values, of which the phase alone counts.
+
+    Returns
+    -------
+    bands
+        0 to 1; NaN where no date is valid. N phases at random give about 0.89 / sqrt(N).
+    """
+    return _over_time(series, mean_phasor(phase_of(series.array))[1])
