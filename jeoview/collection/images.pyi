@@ -620,6 +620,29 @@ class ImageCollection:
         NaN (no data) is left out.
         """
         ...
+    def mean_phase(self) -> Image:
+        r"""Angle of the mean phasor over time, arg(mean exp(j phase)): the mean of wrapped phase.
+
+        Parameters
+        ----------
+        series : series
+            Phase in rad, or complex values, of which the phase alone counts.
+
+        Returns
+        -------
+        bands
+            rad (wrapped); NaN where no date is valid. How far it can be trusted says `phase_stability`.
+
+        Raises
+        ------
+        ParameterError
+            If the series has another unit than rad.
+
+        Notes
+        -----
+        NaN (no data) is left out.
+        """
+        ...
     def median(self) -> Image:
         r"""Median over time, linear between the two middle values; NaN where no date is valid.
 
@@ -679,6 +702,24 @@ class ImageCollection:
         Notes
         -----
         NaN (no data) in any input is NaN in the result.
+        """
+        ...
+    def phase_stability(self) -> Image:
+        r"""Length of the mean phasor over time, abs(mean exp(j phase)): 1 where all dates agree, near 0 at random.
+
+        Parameters
+        ----------
+        series : series
+            Phase in rad, or complex values, of which the phase alone counts.
+
+        Returns
+        -------
+        bands
+            0 to 1; NaN where no date is valid. N phases at random give about 0.89 / sqrt(N).
+
+        Notes
+        -----
+        NaN (no data) is left out.
         """
         ...
     def power(self, y: Operand) -> Image:
@@ -795,6 +836,32 @@ class ImageCollection:
         ----------
         bands : tuple of str
             As many names as the image has bands.
+        """
+        ...
+    def rewrap(self, range: float | Parameter) -> Image:
+        r"""Fringes of a length of your choice, of unwrapped phase or of displacement.
+
+        Parameters
+        ----------
+        image : bands
+            Any quantity that is not wrapped: phase in rad, displacement in m, velocity in mm/yr.
+        range : float
+            Length of a fringe, in the image's own unit: 0.1 of a displacement in m is one fringe for every 10 cm along the
+            line of sight, 4 pi of a phase in rad is one fringe for a whole wavelength.
+
+        Returns
+        -------
+        bands
+            Above -range / 2 and up to range / 2, in the image's unit, marked as wrapped.
+
+        Raises
+        ------
+        ParameterError
+            If the image is wrapped already.
+
+        Notes
+        -----
+        NaN (no data) in any input is NaN in the result.
         """
         ...
     def select(self, bands: Sequence[str | Parameter]) -> Image:
@@ -960,6 +1027,29 @@ class ImageCollection:
         NaN (no data) in any input is NaN in the result.
         """
         ...
+    def wrap(self) -> Image:
+        r"""Leave whole cycles out: phase above -pi and up to pi.
+
+        Parameters
+        ----------
+        image : bands
+            Phase in rad, for instance unwrapped, or the difference of two wrapped phases.
+
+        Returns
+        -------
+        bands
+            rad (wrapped), x - 2 pi ceil(x / (2 pi) - 1 / 2).
+
+        Raises
+        ------
+        ParameterError
+            If the image has another unit than rad.
+
+        Notes
+        -----
+        NaN (no data) in any input is NaN in the result.
+        """
+        ...
     def bsi(self) -> Image:
         r"""((swir1 + red) - (nir + blue)) / ((swir1 + red) + (nir + blue)): bare soil (Rikimaru et al. 2002); reflectance expected.
 
@@ -974,7 +1064,7 @@ class ImageCollection:
         ...
     def colormap(
         self,
-        palette: str | Sequence[str] | Parameter = "viridis",
+        palette: str | Sequence[str] | Parameter | None = None,
         vmin: float | Parameter | None = None,
         vmax: float | Parameter | None = None,
         unit: str | None = None,
@@ -984,11 +1074,12 @@ class ImageCollection:
 
         Parameters
         ----------
-        palette : str, sequence of str or slider parameter
+        palette : str, sequence of str or slider parameter, optional
             A matplotlib name (``"RdYlGn"``, ``"viridis_r"``), ``"cyclic"`` (values wrap around, for phase), or colours
-            from low to high.
+            from low to high. By default ``"cyclic"`` for wrapped phase, else ``"viridis"``.
         vmin, vmax : float or slider parameter
-            Values at the two ends; beyond them the end colour is used.
+            Values at the two ends; beyond them the end colour is used. By default -pi and pi for wrapped phase in cyclic
+            colours.
         unit : str, optional
             Shown in the legend; the image's own unit by default.
         classes : mapping of float to (label, colour), optional
