@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jeoview.collection import InterferogramCollection as InterferogramCollection
     from jeoview.collection import open_file as open  # noqa: A004 - as gdal.Open and rasterio.open
     from jeoview.errors import JeoviewError as JeoviewError
+    from jeoview.export import export_package as export_package
     from jeoview.export import open_chain as open_chain
     from jeoview.graph import parameter as parameter
     from jeoview.image import Image as Image
@@ -31,6 +32,7 @@ __all__ = [
     "InterferogramCollection",
     "JeoviewError",
     "Map",
+    "export_package",
     "metres",
     "open",
     "open_chain",
@@ -47,6 +49,7 @@ _HOMES = {
     "InterferogramCollection": "jeoview.collection:InterferogramCollection",
     "JeoviewError": "jeoview.errors:JeoviewError",
     "Map": "jeoview.widgets:Map",
+    "export_package": "jeoview.export:export_package",
     "metres": "jeoview.quantities:metres",
     "open": "jeoview.collection:open_file",
     "open_chain": "jeoview.export:open_chain",

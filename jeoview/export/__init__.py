@@ -10,12 +10,17 @@ from jeoview.export.array import to_numpy
 from jeoview.export.dataarray import to_xarray
 from jeoview.export.geotiff import to_geotiff
 from jeoview.export.gif import Animation, to_gif
+from jeoview.export.kmz import to_kmz
+from jeoview.export.package import export_package
 from jeoview.export.picture import to_png
 from jeoview.export.provenance import open_chain
+from jeoview.export.table import to_csv
 from jeoview.image import Image
 
 EXITS: dict[str, Callable[..., Any]] = {
+    "to_csv": to_csv,
     "to_geotiff": to_geotiff,
+    "to_kmz": to_kmz,
     "to_numpy": to_numpy,
     "to_png": to_png,
     "to_xarray": to_xarray,
@@ -42,9 +47,12 @@ __all__ = [
     "EXITS",
     "Animation",
     "attach_exits",
+    "export_package",
     "open_chain",
+    "to_csv",
     "to_geotiff",
     "to_gif",
+    "to_kmz",
     "to_numpy",
     "to_png",
     "to_xarray",
