@@ -108,14 +108,14 @@ def test_an_overlay_lies_where_the_image_is(motion: World, tmp_path: Path) -> No
     space = "{http://www.opengis.net/kml/2.2}"
     assert root.find(f".//{space}GroundOverlay/{space}name").text == "Motion (simulated)"  # type: ignore[union-attr]
     sides = {side: float(root.find(f".//{space}{side}").text) for side in ("west", "south", "east", "north")}  # type: ignore[arg-type,union-attr]
-    west, south, east, north = motion.items[0].bbox
+    west, _south, east, north = motion.items[0].bbox
     step = (east - west) / 64
     assert sides["west"] == pytest.approx(west, abs=step)
     assert sides["north"] == pytest.approx(north, abs=step)
     assert picture.width == pytest.approx(64, abs=1)
     alpha = np.asarray(picture)[..., 3]
     assert 0.8 < (alpha > 0).mean() < 0.97, "all pixels but one of twelve have a value"
-    with pytest.raises(ParameterError, match="add .colormap"):
+    with pytest.raises(ParameterError, match=r"add \.colormap"):
         leave(motion.image().mean(), "to_kmz", tmp_path / "values.kmz")
 
 
