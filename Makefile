@@ -26,8 +26,13 @@ $(VENV)/.installed: $(PINS) scripts/make-venv.sh
 	@sh scripts/make-venv.sh $(VENV) $(PYTHON)
 	@echo "Installing jeoview into $(VENV): a few minutes and about 1.7 GB of disk the first time"
 	$(INSTALL) -e .
-	@echo "Compiling the kernels"
-	@$(BIN)/python -c "from tileserver.warm import warm_up; warm_up()"
+	@touch $@
+
+# numba notices a change of the file that a kernel stands in, not of the files whose kernels it calls: all are made anew.
+$(VENV)/.compiled: $(VENV)/.installed $(wildcard jeoview/kernels/*.py)
+	@echo "Compiling the kernels: about a minute"
+	@rm -f jeoview/kernels/__pycache__/*.nb[ci]
+	@$(BIN)/python -W ignore -m tileserver.warm
 	@touch $@
 
 $(VENV)/.installed-%: $(PINS) scripts/make-venv.sh
@@ -41,7 +46,7 @@ $(BENCH_VENV)/.installed: constraints-bench.txt scripts/make-venv.sh
 	$(BENCH_VENV)/bin/python -m pip install --disable-pip-version-check -r constraints-bench.txt
 	@touch $@
 
-demo: $(VENV)/.installed
+demo: $(VENV)/.compiled
 	@$(BIN)/python -m jeoview.demo
 ifdef HEADLESS
 	@$(BIN)/python -m jeoview.demo.headless
@@ -50,6 +55,8 @@ else
 endif
 
 test: $(VENV)/.installed-test
+	@# a make of its own, which sees what the installation left
+	@$(MAKE) --no-print-directory $(VENV)/.compiled
 	@sh scripts/install-test-tools.sh
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
@@ -79,7 +86,7 @@ format: $(VENV)/.installed-check
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
 
-bench: $(VENV)/.installed $(BENCH_VENV)/.installed
+bench: $(VENV)/.compiled $(BENCH_VENV)/.installed
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 pin: $(VENV)/.installed-test $(VENV)/.installed-check

@@ -68,7 +68,7 @@ class Kept:
 def cache_of(function: Callable[..., Any]) -> Any:
     """The cache of a function; one that keeps nothing where numba finds no folder that can be written."""
     try:
-        return Kept(FunctionCache(function))
+        return Kept(FunctionCache(function))  # type: ignore[no-untyped-call]
     except (RuntimeError, OSError) as error:
         _say(f"compiled kernels cannot be kept: {error}")
         return NullCache()
@@ -82,4 +82,4 @@ def _say(text: str) -> None:
 
 def install() -> None:
     """Have numba use `cache_of` for every function that is decorated from now on."""
-    dispatcher.FunctionCache = cache_of
+    dispatcher.FunctionCache = cache_of  # type: ignore[attr-defined]

@@ -1,0 +1,41 @@
+"""What installing compiles is what operators call: nobody waits for a compiler in front of a map."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from tests.conftest import ROOT
+
+# In a process of its own, for tests before this one have used kernels too.
+COMPARE = """
+import importlib, json, pkgutil, sys
+import jeoview.kernels
+from numba.core.dispatcher import Dispatcher
+
+def compiled():
+    for module in pkgutil.iter_modules(jeoview.kernels.__path__, "jeoview.kernels."):
+        for name, found in vars(importlib.import_module(module.name)).items():
+            if isinstance(found, Dispatcher):
+                yield from (f"{name}{signature}" for signature in found.signatures)
+
+from tileserver import warm
+warm.compile_all()
+before = set(compiled())
+from tests.samples import SAMPLES
+from tests.synthetic import grid_at, render
+area = grid_at(12, 10.0, 44.03, 40, 50)
+for sample in SAMPLES:
+    render(sample.image, area, view=area)
+print(json.dumps(sorted(set(compiled()) - before)))
+"""
+
+
+def test_every_kernel_that_an_operator_uses_is_compiled() -> None:
+    """A kernel that appears here needs its image, or its value, in `tileserver.examples`."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", COMPARE], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == []
