@@ -15,6 +15,7 @@ from rasterio.io import DatasetReader
 from jeoview.errors import ParameterError, RefusedError, SourceError
 from jeoview.io.footprint import footprint
 from jeoview.io.gdal import DRIVERS, ENVIRONMENT, dataset_name
+from jeoview.io.hdf5 import describe_hdf5, is_hdf5
 from jeoview.io.write import GDAL_ERRORS
 from jeoview.projection import Bounds, canonical_crs
 
@@ -113,6 +114,8 @@ def inspect(path: Path, subdataset: str | None = None) -> FileInfo:
         raise SourceError(f"{path.name}: there is no such file")
     if _is_virtual(path):
         raise RefusedError(f"{path.name} is a VRT, which may point to any other file; name the files themselves")
+    if subdataset is not None and is_hdf5(path) and (found := _inspect_hdf5(path, subdataset)):
+        return found
     try:
         with warnings.catch_warnings(), rasterio.Env(**ENVIRONMENT):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -122,6 +125,37 @@ def inspect(path: Path, subdataset: str | None = None) -> FileInfo:
         raise
     except GDAL_ERRORS as error:
         raise SourceError(f"{path.name} is no raster that can be read: corrupt or of an unknown format") from error
+
+
+def _inspect_hdf5(path: Path, subdataset: str) -> FileInfo | None:
+    described = describe_hdf5(path, subdataset)
+    if described is None:
+        return None
+    place, layout, variable = described
+    try:
+        geometry, bbox = footprint(place.crs, place.transform, (layout.height, layout.width))
+    except SourceError as error:
+        raise SourceError(f"{path.name}: {error}") from error
+    name, said = subdataset.rpartition("/")[2], variable.attributes
+    bands = tuple(
+        FileBand(
+            index=i + 1,
+            description=name if layout.bands == 1 else f"{name}_{i + 1}",
+            data_type=variable.dtype,
+            nodata=_number(said, "_FillValue", None),
+            scale=_number(said, "scale_factor", 1.0) or 1.0,
+            offset=_number(said, "add_offset", 0.0) or 0.0,
+            unit=str(said.get("units", "")),
+            colour="",
+        )
+        for i in range(layout.bands)
+    )
+    return FileInfo("HDF5", place.crs, (layout.height, layout.width), place.transform, bands, {}, geometry, bbox)
+
+
+def _number(said: Mapping[str, Any], name: str, otherwise: float | None) -> float | None:
+    value = said.get(name)
+    return float(value) if isinstance(value, (int, float)) else otherwise
 
 
 def _is_virtual(path: Path) -> bool:
