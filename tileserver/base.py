@@ -11,7 +11,7 @@ from typing import Any
 from tornado.web import HTTPError, RequestHandler
 
 from tileserver import picture
-from tileserver.address import MAX_ADDRESS, Query, parse_query
+from tileserver.address import MAX_ADDRESS, TOKEN_FIELD, Query, parse_query
 from tileserver.chains import Chains, Errors
 from tileserver.failures import RETRY_SECONDS, Failure, failure_of
 from tileserver.forwarded import root_url
@@ -71,7 +71,8 @@ class Base(RequestHandler):
         Failure
             ``Forbidden``, ``AddressTooLong`` or ``TooLarge``.
         """
-        self.token = self.path_kwargs.pop("token", "")
+        named = self.request.query_arguments.get(TOKEN_FIELD, [b""])[-1].decode("utf-8", "replace")
+        self.token = self.path_kwargs.pop("token", "") or named
         self.allowed = self.open_to_all or self._knows_token()
         if not self.allowed:
             raise Failure("Forbidden", "the token is missing or wrong")

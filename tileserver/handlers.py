@@ -54,6 +54,22 @@ class Tile(Base):
         except asyncio.CancelledError:
             # The client went away.
             return None
+        except Failure as failure:
+            if failure.code != "Dropped" or not self.wants_picture():
+                raise
+            self._have_it_asked_again()
+            return None
+
+    def _have_it_asked_again(self) -> None:
+        """Send a browser's image to its own address once more, behind what the map wants now.
+
+        One that is still part of the page may come back into view, and Leaflet would keep the picture of an error; one
+        that was taken away follows no redirection.
+        """
+        name, _, query = (self.request.uri or "").partition("?")
+        self.set_header("Location", name.rsplit("/", 1)[1] + (f"?{query}" if query else ""))
+        self.set_status(307)
+        self.finish()
 
     def _send(self, rendered: Rendered) -> None:
         total = time.perf_counter() - self.started

@@ -109,12 +109,15 @@ class Session:
     def url(self, path: str = "") -> str:
         """An address of the server as the browser must use it.
 
-        In Jupyter it is a path of the Jupyter server, whose address and login it shares; elsewhere
-        it is ``http://127.0.0.1:port/token/``.
+        In Jupyter it is a path of the Jupyter server, whose address and login it shares; the token is in the query there,
+        under a name whose value Jupyter keeps out of its log. Elsewhere it is ``http://127.0.0.1:port/token/``.
         """
         if self._proxy is False:
             self._proxy = proxy_path(self.port)
-        return f"{self._proxy}{self.address.path}{path}" if self._proxy else self.local_url(path)
+        if not self._proxy:
+            return self.local_url(path)
+        joint = "&" if "?" in path else "?"
+        return f"{self._proxy}{self.address.base_url}{path}{joint}tile_token={self.token}"
 
     def local_url(self, path: str = "") -> str:
         """The same for requests from this machine."""

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import ipyleaflet
 import ipywidgets
-from traitlets import Unicode
+from traitlets import Int, Unicode
 
 from jeoview.grid import MAX_ZOOM
 from jeoview.widgets.view import TileBlock, block_bounds
@@ -54,7 +54,7 @@ class Picture:
 
 
 class Tiles(ipyleaflet.TileLayer):
-    """ipyleaflet's tile layer with two more of Leaflet's options.
+    """ipyleaflet's tile layer with three more of Leaflet's options.
 
     A trait of a widget can be added by a subclass alone, so this is one (docs/decisions/020-map-widgets.md).
 
@@ -70,6 +70,8 @@ class Tiles(ipyleaflet.TileLayer):
 
     class_name = Unicode("").tag(sync=True, o=True)
     error_tile_url = Unicode("").tag(sync=True, o=True)
+    # Tiles outside of the view would be asked for as long as the map does not move, and the server has better to do.
+    keep_buffer = Int(0).tag(sync=True, o=True)
 
     def __init__(self, picture: Picture, *, name: str = "", opacity: float = 1.0, attribution: str = "") -> None:
         self.picture = picture

@@ -18,7 +18,7 @@ FOLDER = "JEOVIEW_TEST_FAULTS"
 
 
 class Faulty:
-    """An engine; ``{x}-{y}`` holds ``once`` or ``always``, a fault, and perhaps seconds."""
+    """An engine; ``{x}-{y}``, or ``all`` for the other tiles, holds ``once`` or ``always``, a fault, and perhaps seconds."""
 
     def __init__(self, engine: Engine, folder: Path) -> None:
         self._engine = engine
@@ -32,8 +32,8 @@ class Faulty:
         name = f"{grid.col // TILE_SIZE}-{grid.row // TILE_SIZE}"
         with (self._folder / "calls").open("a") as calls:
             calls.write(f"{name} {os.getpid()}\n")
-        order = self._folder / name
-        if order.exists():
+        order = next((path for path in (self._folder / name, self._folder / "all") if path.exists()), None)
+        if order is not None:
             often, fault, *seconds = order.read_text().split()
             if often == "once":
                 order.unlink()

@@ -226,14 +226,19 @@ def test_a_map_drops_what_it_asked_for(scene: Scene, start: Start, faults: Fault
         _later(server, key, y=Y + 2, tail="png?map=one&p.least=0.2"),
         _later(server, key, y=Y + 2, tail="png?map=two&p.least=0.2"),
     ]
+    picture = _later(server, key, y=Y + 1, tail="webp?map=one&p.least=0.2&errors=image")
     kept = _later(server, key, y=Y + 3, tail="png?map=one&p.least=0.2")
     newer = _later(server, key, y=Y + 1, tail="png?map=one&p.least=0.3")
-    _until(lambda: server.metric("jeoview_queue") == 4)
+    _until(lambda: server.metric("jeoview_queue") == 5)
     keep = f"{Z}/{X}/{Y + 3}/{X}/{Y + 3}"
     path = f"tiles/{key}?map=one&p.least=0.2&keep={keep}"
-    assert server.ask(path, method="DELETE").json() == {"dropped": 2}
+    assert server.ask(path, method="DELETE").json() == {"dropped": 3}
     faults.release()
     assert (mine.result(5).status, mine.result().json()["code"]) == (409, "Dropped")
+    # The image of a page asks again if it is still there: Leaflet would keep the picture of an error.
+    again = picture.result(5)
+    assert (again.status, again.headers["location"]) == (307, f"{Y + 1}.webp?map=one&p.least=0.2&errors=image")
+    assert again.headers["cache-control"] == "no-store"
     assert [future.result(20).status for future in shared] == [409, 200]
     assert [future.result(20).status for future in (kept, newer, running)] == [200] * 3
     assert f"{X}-{Y + 1}" in [name for name, _ in faults.calls()]

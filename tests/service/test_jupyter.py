@@ -122,15 +122,14 @@ def test_a_kernel_finds_the_address_that_its_browser_must_use(own: Scene, jupyte
     code = f"""
 from jeoview.session import Session
 session = Session.current()
-print(session.url(session.tile_path({key!r})), session.local_url(session.tile_path({key!r})), session.port)
+print(session.url(session.tile_path({key!r})), session.token, session.port)
 import urllib.request
 with urllib.request.urlopen(session.local_url(session.tile_path({key!r})).format(z={Z}, x={X}, y={Y})) as answer:
     print(len(answer.read()))
 """
     printed = _run_in_kernel(jupyter, code)
-    url, local, port, length = printed.split()
-    assert url.startswith(f"{BASE}proxy/{port}/"), printed
-    assert url.removeprefix(f"{BASE}proxy/{port}") == local.removeprefix(f"http://127.0.0.1:{port}")
+    url, token, port, length = printed.split()
+    assert url == f"{BASE}proxy/{port}/tiles/{key}/{{z}}/{{x}}/{{y}}.png?tile_token={token}", printed
     assert int(length) > 1000
 
 
@@ -158,6 +157,17 @@ def test_without_the_login_or_the_token_nothing_comes_through(scene: Scene, serv
         if status == 302:
             assert headers["Location"].startswith(f"{BASE}login")
     assert jupyter.fetch(path.replace(TOKEN, "x" * 33))[0] == 403
+
+
+def test_jupyter_does_not_write_the_token_into_its_log(scene: Scene, server: Server, jupyter: Jupyter) -> None:
+    key = scene.engine.save(scene.ndvi())
+    front = f"{BASE}proxy/{server.port}/tiles"
+    assert jupyter.fetch(f"{front}/{key}/{Z}/{X}/{Y}.png?tile_token={TOKEN}")[0] == 200
+    assert jupyter.fetch(f"{front}/{key}/{Z}/{X}/{Y}.png?tile_token={'x' * 33}")[0] == 403
+    assert jupyter.fetch(f"{front}/{'1' * 64}/{Z}/{X}/{Y}.png?tile_token={TOKEN}")[0] == 404
+    log = (jupyter.runtime / "log").read_text()
+    assert f"404 GET {front}/{'1' * 64}/{Z}/{X}/{Y}.png?tile_token=[secret]" in log
+    assert TOKEN not in "".join(line for line in log.splitlines() if f"{front}/{'1' * 64}" in line)
 
 
 def test_the_error_of_a_tile_comes_through_the_proxy(server: Server, jupyter: Jupyter) -> None:

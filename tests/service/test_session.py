@@ -208,5 +208,6 @@ def test_a_store_in_memory_cannot_be_shared(home: Scene, monkeypatch: pytest.Mon
 def test_on_a_hub_the_address_is_below_its_prefix(home: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ann/")
     session = Session.current()
-    assert session.url("tiles/") == f"/user/ann/proxy/{session.port}/{session.token}/tiles/"
+    assert session.url("tiles/") == f"/user/ann/proxy/{session.port}/tiles/?tile_token={session.token}"
+    assert session.url("tiles/x?map=1") == f"/user/ann/proxy/{session.port}/tiles/x?map=1&tile_token={session.token}"
     assert session.local_url("tiles/").startswith("http://127.0.0.1:")
