@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jeoview.catalog import Item, Query
-from jeoview.collection import network, reference, selection
+from jeoview.collection import network, plots, reference, selection
 from jeoview.collection.areas import Geometry
 from jeoview.collection.files import register
 from jeoview.collection.frozen import freeze, user_catalog
@@ -211,6 +211,9 @@ class InterferogramCollection:
     measures = selection.measures
     loops = selection.loops
     date_measures = selection.date_measures
+    plot_network = plots.plot_network
+    plot_coherence_matrix = plots.plot_coherence_matrix
+    plot_loop_rms = plots.plot_loop_rms
 
     def _pairs(self) -> list[network.Pair]:
         return [network.dates_of(item) for item in self.items]
