@@ -139,7 +139,8 @@ def _write(product: Product, folder: Path, where: Mapping[str, Any], *, progress
     if np.isfinite(values).any():
         picture = apply("colormap", (_still(band, product.wanted),), _colours(values, product.wanted.schema.unit))
         to_png(picture, folder / f"{product.name}_preview.png", progress=False, **_coarser(product.wanted, PREVIEW))
-        title = f"{product.name}{' (simulated)' if entry['simulated'] else ''}"
+        date = f" {entry['dates'][-1]}" if entry["dates"] else ""
+        title = f"{product.name}: {bound.bands[0]}{date}{' (simulated)' if entry['simulated'] else ''}"
         (folder / f"{product.name}_legend.png").write_bytes(drawing.draw(described(picture.node), title))
         entry |= {"preview": f"{product.name}_preview.png", "legend": f"{product.name}_legend.png"}
     return entry
