@@ -89,7 +89,7 @@ class Scenes:
 
     def measure(self, node: Node, grid: Grid, bands: Names) -> tuple[int, int]:
         """Bytes to decode when nothing is cached, and layers in time."""
-        decoded = sum(self._reader.cost(item, _here(item, bands), grid) for item in self._touching(node, grid))
+        decoded = self._reader.cost_stack(self._touching(node, grid), bands, grid)
         return decoded, len(self.of(node, grid))
 
     def of(self, node: Node, grid: Grid) -> tuple[Item, ...]:
@@ -103,9 +103,12 @@ class Scenes:
         as an inversion needs the whole network everywhere.
         """
         items = self.of(node, grid)
-        near = {item.id for item in self._touching(node, grid)}
-        layers = [self._layer(item, bands, grid, node) if item.id in near else _empty(bands, grid) for item in items]
-        array = layers[0][None] if len(layers) == 1 else np.stack(layers) if layers else _empty(bands, grid)[None][:0]
+        if _is_dense(node):
+            array = self._reader.read_stack(items, bands, grid, options_of(node).get("resampling", "nearest"))
+        else:
+            layers = [self._layer(item, bands, grid, node) for item in items] or [_empty(bands, grid)]
+            array = layers[0][None] if len(layers) == 1 else np.stack(layers)
+            array = array[: len(items)]
         return Raster(array, grid, Kind.SERIES, bands, tuple(_date(item, node) for item in items))
 
     def _items(self, node: Node) -> FrozenItems:

@@ -50,7 +50,7 @@ class Level:
     @property
     def block_items(self) -> int:
         """Numbers in one block."""
-        return self.block_height * self.row_stride
+        return max(self.block_height * self.row_stride, self.bands * self.band_stride)
 
 
 class BlockSource(Protocol):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,71 +14,19 @@ from numpy.typing import NDArray
 
 from jeoview.errors import BandError, RefusedError, SourceError, choices
 from jeoview.grid import Grid, Lattice
-from jeoview.io import access
-from jeoview.io.blocks import Block, ByteCache, Level
+from jeoview.io import access, stack_read
+from jeoview.io.blocks import Block, ByteCache
+from jeoview.io.geometry import Geometry, Job, calibration_of, calibrations_of, decoded_bytes, geometry_of, wide_bbox
 from jeoview.io.items import BandLike, ItemLike
-from jeoview.io.phasors import PhasorSource, as_phasors, is_phase
-from jeoview.io.sources import Opened, Sources, check_etag
-from jeoview.kernels import warp as kernel
+from jeoview.io.phasors import as_phasors, is_phase
+from jeoview.io.sources import Sources, check_etag
 from jeoview.kernels.angles import angles_of
-from jeoview.projection import Bounds
-from jeoview.warp import Placement, Positions, check_method, choose_level, gather, positions
+from jeoview.warp import check_method, choose_level, gather
 
 Array = NDArray[Any]
-Ints = NDArray[np.int64]
 # Threads of one reader that decode blocks of one tile.
 DECODERS = 2
 GEOMETRY_BYTES = 16 << 20
-MARGIN = {"nearest": 1e-3, "bilinear": 0.501}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Geometry:
-    """How a grid lies on one level of a source: the same for all files of equal placement.
-
-    Parameters
-    ----------
-    where : Positions
-        Source positions of the grid's pixels.
-    shape : Level
-        The level.
-    blocks : tuple of (int, int)
-        Row and column of every block that is read.
-    first : (int, int)
-        The first block row and column among them.
-    table : (int, int)
-        Number of block rows and columns from there to the last.
-    layout : (10,) int64
-        See `jeoview.kernels.warp`.
-    """
-
-    where: Positions
-    shape: Level
-    blocks: tuple[tuple[int, int], ...]
-    first: tuple[int, int]
-    table: tuple[int, int]
-    layout: Ints
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of memory, about."""
-        return 1000 + 64 * len(self.blocks) + sum(axis.nbytes for axis in self.where.nodes)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Job:
-    """Bands of one file on one grid."""
-
-    infos: list[BandLike]
-    opened: Opened
-    level: int
-    geometry: Geometry
-    method: str
-
-    @property
-    def by_phasors(self) -> bool:
-        """Whether phasors are read for phases."""
-        return isinstance(self.opened.source, PhasorSource)
 
 
 class Reader:
@@ -99,6 +45,7 @@ class Reader:
     def __init__(self, *, cache_bytes: int, roots: tuple[Path, ...] = (), virtual: bool = False) -> None:
         self._sources = Sources(roots, virtual=virtual)
         self._geometries: ByteCache[Geometry] = ByteCache(GEOMETRY_BYTES)
+        self._places: ByteCache[stack_read.Places] = ByteCache(GEOMETRY_BYTES)
         self.cache: ByteCache[Block] = ByteCache(cache_bytes)
         self._decoders = ThreadPoolExecutor(DECODERS, "jeoview-decode")
 
@@ -141,15 +88,57 @@ class Reader:
             first += len(job.infos)
         return out
 
+    def read_stack(self, items: Sequence[ItemLike], bands: Sequence[str], grid: Grid, resampling: str) -> Array:
+        """Read bands of many items on a grid: the same values as `read`, with what they share done once.
+
+        Parameters
+        ----------
+        items : sequence of Item
+            Layers, in the wanted order; one may lack a band.
+        bands, grid, resampling
+            As `read`.
+
+        Returns
+        -------
+        ndarray
+            (item, band, y, x), NaN where an item has no such band.
+
+        Raises
+        ------
+        SourceError, RefusedError
+            As `read`.
+        """
+        parts = self._parts(items, bands, grid, check_method(resampling))
+        jobs = [part.job for part in parts]
+        is_complex = any(job.opened.source.dtype.kind == "c" and not job.by_phasors for job in jobs)
+        shape = (len(items), len(bands), *grid.shape)
+        out = np.empty(shape, dtype=np.complex64 if is_complex else np.float32)
+        there = {(layer, part.band) for part in parts for layer in part.layers}
+        for layer, band in {(layer, band) for layer in range(len(items)) for band in range(len(bands))} - there:
+            out[layer, band] = np.nan
+        for group in stack_read.together(parts):
+            self._fill_layers(group, items, out)
+        return out
+
     def touches(self, item: ItemLike, grid: Grid) -> bool:
         """Whether an item may have pixels on a grid, by bounding boxes alone: never wrongly False."""
-        west, south, east, north = _wide_bbox(grid)
+        west, south, east, north = wide_bbox(grid)
         item_west, item_south, item_east, item_north = item.bbox
         if item_south > north or item_north < south:
             return False
         if item_west > item_east:
             item_east += 360.0
         return any(item_west + turn <= east and item_east + turn >= west for turn in (-360.0, 0.0, 360.0))
+
+    def cost_stack(self, items: Sequence[ItemLike], bands: Sequence[str], grid: Grid) -> int:
+        """Bytes that would be decoded for `read_stack` when nothing is cached; a block that items share counts once.
+
+        Raises
+        ------
+        SourceError, RefusedError
+            As `read`.
+        """
+        return sum(decoded_bytes(part.job) for part in self._parts(items, bands, grid, "bilinear"))
 
     def cost(self, item: ItemLike, bands: Sequence[str], grid: Grid) -> int:
         """Bytes that would be decoded for a read when nothing is cached.
@@ -159,12 +148,7 @@ class Reader:
         BandError, SourceError, RefusedError
             As `read`.
         """
-        total = 0
-        for job in self._jobs(item, bands, grid, "bilinear"):
-            shape = job.geometry.shape
-            blocks = len(job.geometry.blocks) * (1 if shape.bands > 1 else len(job.infos))
-            total += blocks * shape.block_items * job.opened.source.dtype.itemsize
-        return total
+        return sum(decoded_bytes(job) for job in self._jobs(item, bands, grid, "bilinear"))
 
     def native_grid(self, item: ItemLike, band: str) -> Grid:
         """The full-resolution grid of a band's file.
@@ -186,16 +170,43 @@ class Reader:
         """Forget everything and close all files; the reader can still be used."""
         self._sources.close()
         self._geometries.clear()
+        self._places.clear()
         self.cache.clear()
 
     def _jobs(self, item: ItemLike, bands: Sequence[str], grid: Grid, resampling: str) -> list[Job]:
         infos = [_band(item, band) for band in bands]
-        cuts = [i for i in range(1, len(infos)) if not _same_file(infos[i - 1], infos[i])]
-        return [
-            self._job(item, infos[first:last], grid, resampling)
-            for first, last in pairwise([0, *cuts, len(infos)])
-            if first < last
-        ]
+        return [self._job(item, infos[first:last], grid, resampling) for first, last in _runs(infos)]
+
+    def _parts(
+        self, items: Sequence[ItemLike], bands: Sequence[str], grid: Grid, resampling: str
+    ) -> list[stack_read.Part]:
+        parts = []
+        for band, name in enumerate(bands):
+            here = [(layer, item) for layer, item in enumerate(items) if name in item.bands and self.touches(item, grid)]
+            infos = [item.bands[name] for _, item in here]
+            for first, last in _runs(infos):
+                layers = tuple(layer for layer, _ in here[first:last])
+                job = self._job(here[first][1], infos[first:last], grid, resampling)
+                parts.append(stack_read.Part(band, layers, job))
+        return parts
+
+    def _fill_layers(self, parts: list[stack_read.Part], items: Sequence[ItemLike], out: Array) -> None:
+        geometry = parts[0].job.geometry
+        if parts[0].nearest and geometry.blocks:
+            loads = [load for part in parts for load in part.loads]
+            blocks = list(self._decoders.map(lambda load: self._load_of(items, *load), loads))
+            places = self._places.get(geometry, lambda: stack_read.Places.of(geometry, out.shape[2:]))
+            stack_read.fill(out, parts, places, blocks, calibrations_of)
+            return
+        for part in parts:
+            layers = np.empty((len(part.layers), *out.shape[2:]), dtype=out.dtype)
+            with _named(items[part.layers[0]], part.job.infos[0]):
+                self._fill(part.job, layers)
+            out[list(part.layers), part.band] = layers
+
+    def _load_of(self, items: Sequence[ItemLike], part: stack_read.Part, row: int, col: int, band: int) -> Block:
+        with _named(items[part.layers[0]], part.job.infos[0]):
+            return self._block(part.job, row, col, band)
 
     def _job(self, item: ItemLike, infos: list[BandLike], grid: Grid, resampling: str) -> Job:
         with _named(item, infos[0]):
@@ -211,11 +222,11 @@ class Reader:
         method = "nearest" if infos[0].role == "quality" else resampling
         shape = source.levels[level]
         geometry = self._geometries.get(
-            (source.placement, shape, grid, method), lambda: _geometry(source.placement, shape, grid, method)
+            (source.placement, shape, grid, method), lambda: geometry_of(source.placement, shape, grid, method)
         )
         # Where pixels coincide, nothing is averaged and the file's own numbers stay.
         if method == "bilinear" and is_phase(infos[0]) and not geometry.where.aligned:
-            opened = as_phasors(opened, _calibration(infos[0], source.dtype))
+            opened = as_phasors(opened, calibration_of(infos[0], source.dtype))
         return Job(infos, opened, level, geometry, method)
 
     def _fill(self, job: Job, out: Array) -> None:
@@ -245,7 +256,7 @@ class Reader:
             table[row - top, col - left] = block.address
         # Phasors were calibrated before they were made.
         plain = (0.0, 0.0, 1.0, 0.0)
-        calibration = np.array([plain if job.by_phasors else _calibration(info, source.dtype) for info in infos])
+        calibration = np.array([plain if job.by_phasors else calibration_of(info, source.dtype) for info in infos])
         described = (table, geometry.layout, np.array(offsets, dtype=np.int64), calibration)
         gather(job.method, geometry.where)(out, np.zeros(1, source.dtype), described, geometry.where.where)
 
@@ -283,43 +294,13 @@ def _named(item: ItemLike, info: BandLike) -> Iterator[None]:
         raise SourceError(f"item {item.id!r}, band {info.name!r}: {access.gone(error)}") from error
 
 
+def _runs(infos: Sequence[BandLike]) -> Iterator[tuple[int, int]]:
+    """First and end of neighbours that one job may read."""
+    cuts = [i for i in range(1, len(infos)) if not _same_file(infos[i - 1], infos[i])]
+    return pairwise([0, *cuts, len(infos)] if infos else [0])
+
+
 def _same_file(one: BandLike, other: BandLike) -> bool:
     if is_phase(one) or is_phase(other):
         return False
     return one.href == other.href and one.subdataset == other.subdataset and one.role == other.role
-
-
-def _geometry(full: Placement, shape: Level, grid: Grid, method: str) -> Geometry:
-    where = positions(full.at_level(shape.height, shape.width), grid)
-    flags = np.zeros(shape.blocks, dtype=np.bool_)
-    kernel.touched_blocks(flags, grid.shape, _layout(shape, (0, 0)), where.where, MARGIN[method])
-    found = np.argwhere(flags)
-    if not len(found):
-        return Geometry(where, shape, (), (0, 0), (0, 0), _layout(shape, (0, 0)))
-    first, last = found.min(axis=0), found.max(axis=0)
-    corner, table = (int(first[0]), int(first[1])), (int(last[0] - first[0]) + 1, int(last[1] - first[1]) + 1)
-    blocks = tuple((int(row), int(col)) for row, col in found)
-    return Geometry(where, shape, blocks, corner, table, _layout(shape, corner))
-
-
-def _layout(shape: Level, first: tuple[int, int]) -> Ints:
-    block = (shape.block_height, shape.block_width, shape.row_stride, shape.col_stride)
-    return np.array((0, 0, shape.height, shape.width, *first, *block), dtype=np.int64)
-
-
-def _calibration(info: BandLike, dtype: np.dtype[Any]) -> tuple[float, float, float, float]:
-    # Classes have no scale.
-    scale, offset = (1.0, 0.0) if info.role == "quality" else (info.scale, info.offset)
-    if info.nodata is None or np.isnan(info.nodata):
-        return 0.0, 0.0, scale, offset
-    # As the file holds it: 3.4e38 in decimals is not the float32 that was written.
-    nodata = float(np.float32(info.nodata)) if dtype == np.float32 else float(info.nodata)
-    return 1.0, nodata, scale, offset
-
-
-@lru_cache(maxsize=4096)
-def _wide_bbox(grid: Grid) -> Bounds:
-    """Bounding box with a margin for what lies between the points that it is measured at."""
-    west, south, east, north = grid.bbox
-    x, y = 0.02 * (east - west) + 1e-3, 0.02 * (north - south) + 1e-3
-    return west - x, south - y, east + x, north + y

@@ -14,6 +14,7 @@ from jeoview.io.blocks import BlockSource
 from jeoview.io.gdal import Handles, open_gdal
 from jeoview.io.geotiff import open_geotiff
 from jeoview.io.items import BandLike
+from jeoview.io.stack import open_stack
 
 MAX_SOURCES = 1024
 
@@ -94,7 +95,9 @@ class Sources:
         if info.etag and info.etag != version.etag:
             raise SourceError(access.changed())
         source: BlockSource | None = None
-        if info.subdataset is None and path.is_file():
+        if path.is_dir():
+            source = open_stack(version, info.subdataset)
+        elif info.subdataset is None:
             source = open_geotiff(version)
         if source is None:
             source = open_gdal(version, info.subdataset, self._handles, virtual=self._virtual)

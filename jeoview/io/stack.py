@@ -1,0 +1,155 @@
+"""Stack stores: many layers of one band, all of them side by side for a small square of the ground.
+
+A folder of Zarr version 3, one array for each band and resolution, each in one file (a shard) of chunks
+(layer, 64, 64), packed by Blosc. A tile of 400 interferograms is a few reads, where 400 files would
+be asked one by one. The directory is read by hand: opening it through a library costs more than a tile.
+
+Source: Zarr core specification version 3, and its sharding codec, version 1.0; C-Blosc 1 chunk format.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+
+from jeoview.errors import SourceError
+from jeoview.io import access
+from jeoview.io.blocks import Level
+from jeoview.io.etag import stat_etag
+from jeoview.warp import Placement
+
+Array = NDArray[Any]
+CHUNK = 64
+KIND = "jeoview stack"
+ABSENT = np.iinfo(np.uint64).max
+DTYPES = ("uint8", "int16", "float32", "complex64")
+_BLOSC_HEADER = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shard:
+    """The file of one array, and where its chunks are in it.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    etag : str
+        Its version.
+    index : (chunk rows, chunk columns, 2) uint64
+        Offset and size of every chunk; `ABSENT` where a chunk holds nothing.
+    """
+
+    path: Path
+    etag: str
+    index: NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StackSource:
+    """One band of a stack store as a `BlockSource`, whose bands are the layers; it holds no open file."""
+
+    placement: Placement
+    levels: tuple[Level, ...]
+    bands: int
+    dtype: np.dtype[Any]
+    shards: tuple[Shard, ...]
+
+    def load(self, level: int, row: int, col: int, band: int) -> Array | None:  # noqa: ARG002 - a block holds all
+        """Decode a block of all layers: see `BlockSource`."""
+        shard = self.shards[level]
+        offset, size = (int(number) for number in shard.index[row, col])
+        if offset == ABSENT:
+            return None
+        return _unpacked(_read(shard, offset, size), (self.bands, CHUNK, CHUNK), self.dtype)
+
+
+def open_stack(version: access.Version, band: str | None) -> StackSource | None:
+    """Open one band of a stack store; None where a folder is something else.
+
+    Raises
+    ------
+    SourceError
+        If it is damaged, or has no such band.
+    """
+    about = _about(version.path)
+    if about is None:
+        return None
+    if band not in about["bands"]:
+        raise SourceError(f"the stack store has no band {band!r}")
+    try:
+        return _open(version.path / str(band), about, int(about["bands"][band]))
+    except OSError as error:
+        raise SourceError(access.gone(error)) from error
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise SourceError(_DAMAGED) from error
+
+
+_DAMAGED = "the stack store is damaged; make it again with cache_stack()"
+
+
+def _about(folder: Path) -> dict[str, Any] | None:
+    try:
+        attributes = json.loads((folder / "zarr.json").read_bytes()).get("attributes", {})
+        return attributes if attributes.get("kind") == KIND else None
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _open(folder: Path, about: dict[str, Any], count: int) -> StackSource:
+    shards, levels = [], []
+    for level in range(count):
+        array = json.loads((folder / str(level) / "zarr.json").read_bytes())
+        layers, height, width = (int(size) for size in array["shape"])
+        shards.append(_shard(folder / str(level) / "c" / "0" / "0" / "0", -(-height // CHUNK), -(-width // CHUNK)))
+        levels.append(Level(height, width, CHUNK, CHUNK, layers, CHUNK, 1, CHUNK * CHUNK))
+    if array["data_type"] not in DTYPES:
+        raise ValueError(array["data_type"])
+    a, b, c, d, e, f = (float(number) for number in about["transform"])
+    placement = Placement(str(about["crs"]), (a, b, c, d, e, f), levels[0].height, levels[0].width)
+    return StackSource(placement, tuple(levels), layers, np.dtype(array["data_type"]), tuple(shards))
+
+
+def _shard(path: Path, rows: int, cols: int) -> Shard:
+    with path.open("rb") as stream:
+        status = os.fstat(stream.fileno())
+        size = rows * cols * 16
+        stream.seek(max(status.st_size - size, 0))
+        table = np.frombuffer(stream.read(), dtype="<u8")
+    index = table.astype(np.uint64).reshape(rows, cols, 2)
+    return Shard(path, stat_etag(status.st_size, status.st_mtime_ns), index)
+
+
+def _read(shard: Shard, offset: int, size: int) -> bytes:
+    try:
+        descriptor = os.open(shard.path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise SourceError(access.gone(error)) from error
+    try:
+        access.check_descriptor(descriptor, access.Version(shard.path, shard.etag))
+        data = os.pread(descriptor, size, offset) if size < 1 << 31 else b""
+    finally:
+        os.close(descriptor)
+    if len(data) != size:
+        raise SourceError(_DAMAGED)
+    return data
+
+
+def _unpacked(data: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    block = np.empty(shape, dtype)
+    # Its own header says how much comes out; a damaged one must not write beyond the block.
+    said = int.from_bytes(data[4:8], "little") if len(data) >= _BLOSC_HEADER else -1
+    if said != block.nbytes:
+        raise SourceError(_DAMAGED)
+    try:
+        imagecodecs.blosc_decode(data, numthreads=1, out=block.reshape(-1).view(np.uint8))
+    except (RuntimeError, ValueError) as error:
+        raise SourceError(_DAMAGED) from error
+    return block
