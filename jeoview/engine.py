@@ -228,7 +228,14 @@ class Engine:
         return result
 
     def point(
-        self, node: Node, lon: float, lat: float, zoom: int, *, parameters: Mapping[str, Any] | None = None
+        self,
+        node: Node,
+        lon: float,
+        lat: float,
+        zoom: int,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        view: Grid | None = None,
     ) -> dict[str, Any]:
         """The values under a place, of the array below the style.
 
@@ -238,11 +245,21 @@ class Engine:
             Degrees.
         zoom : int
             The zoom whose pixel is asked.
+        parameters : mapping, optional
+            Positions of the sliders; defaults for the others.
+        view : Grid, optional
+            What a map has in view, as in `render`: the value is then what its tile shows. Where the pixels do not hang on
+            the view it is not looked at.
 
         Returns
         -------
         dict
             ``lon``, ``lat``, ``unit`` and ``values`` by band (a list by date for a series), None where there is no data.
+
+        Raises
+        ------
+        ParameterError
+            If the place is not on the map, or not in view.
         """
         if not (-180 <= lon <= 180 and -85.06 <= lat <= 85.06):
             raise ParameterError(f"lon={lon}, lat={lat}: expected degrees on the map, lat within 85.06")
@@ -255,7 +272,14 @@ class Engine:
             min(int((float(x) - lattice.left) / step), size - 1),
             min(int((lattice.top - float(y)) / step), size - 1),
         )
-        raster = self.render(base, Grid(lattice, row, col, 1, 1), parameters=parameters)
+        pixel = Grid(lattice, row, col, 1, 1)
+        if view is not None and not planner.needs_view(base):
+            view = None
+        if view is not None and not view.contains(pixel):
+            raise ParameterError(
+                f"lon={lon}, lat={lat} at zoom {zoom} is not in view; expected a place in it, at its zoom"
+            )
+        raster = self.render(base, pixel, parameters=parameters, view=view)
         values = raster.array[..., 0, 0]
         shown = {
             band: [_json_number(v) for v in values[:, i]] if raster.kind is Kind.SERIES else _json_number(values[i])

@@ -13,7 +13,7 @@ from tileserver.address import Query, TileAddress, check_key, parse_tile, parse_
 from tileserver.base import Base
 from tileserver.failures import Failure
 from tileserver.pool import Job
-from tileserver.tiles import Rendered, TileRequest, Waiter
+from tileserver.tiles import Rendered, TileRequest, Waiter, group_of
 from tileserver.wmts import capabilities
 
 FOR_EVER = "private, max-age=31536000, immutable"
@@ -193,8 +193,11 @@ class Point(Base):
         if zoom != int(zoom) or not 0 <= zoom <= 24:
             raise ParameterError("zoom is a whole number from 0 to 24")
         chain = await self.services.chains.get(key)
-        header = {"op": "point", "key": key, **place, "zoom": int(zoom), "values": chain.bind(query.values)}
-        _, text = await self.services.pool.submit(Job(header, home=hash(chain.array))).result
+        values, view = chain.bind(query.values), query.view if chain.view else None
+        header = {"op": "point", "key": key, **place, "zoom": int(zoom), "values": values, "view": view}
+        # The worker that has the labels of the view need not find them again.
+        home = hash(group_of(chain, values, view) or chain.array)
+        _, text = await self.services.pool.submit(Job(header, home=home, sticky=chain.full)).result
         self.answer(text)
 
 

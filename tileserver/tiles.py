@@ -192,7 +192,7 @@ class Tiles:
 
     def _submit(self, request: TileRequest) -> Job:
         address = request.address
-        group = self._group(request)
+        group = group_of(request.chain, request.values, request.view)
         sticky = group is not None and (request.chain.full or self._fitted.get(group) is None)
         near = (request.chain.array, address.z, address.x >> _METATILE_BITS, address.y >> _METATILE_BITS)
         header = {
@@ -207,12 +207,6 @@ class Tiles:
         }
         return self._pool.submit(Job(header, home=hash(group if sticky else near), sticky=sticky))
 
-    def _group(self, request: TileRequest) -> str | None:
-        """What tiles share that one worker should compute for all of them, if there is such a thing."""
-        if request.chain.full or request.chain.fit:
-            return repr((request.chain.array, sorted(request.values.items()), request.view))
-        return None
-
     def _land(self, flight: Flight, done: asyncio.Future[tuple[dict[str, object], bytes]]) -> None:
         error = done.exception()
         if error is not None:
@@ -220,7 +214,8 @@ class Tiles:
             return
         header, data = done.result()
         self._metrics.rendered.inc()
-        group = self._group(flight.request)
+        request = flight.request
+        group = group_of(request.chain, request.values, request.view)
         if group is not None:
             self._fitted.put(group, True)
         times = {"queue": flight.job.waited * 1e3 if flight.job else 0.0, **header["times"]}  # type: ignore[dict-item]
@@ -254,6 +249,13 @@ class Tiles:
         found = self._slow.get(request.digest)
         if found is not None and time.monotonic() - found[0] < _SLOW_SECONDS:
             raise found[1]
+
+
+def group_of(chain: ChainInfo, values: dict[str, Scalar], view: Corners | None) -> str | None:
+    """What tiles share that one worker should compute for all of them, if there is such a thing."""
+    if chain.full or chain.fit:
+        return repr((chain.array, sorted(values.items()), view))
+    return None
 
 
 def _holds(corners: Corners | None, address: TileAddress) -> bool:

@@ -97,7 +97,10 @@ class Work:
     def point(self, header: Header, _: bytes) -> Reply:
         """The values under a place."""
         node = self.engine.load(header["key"])
-        place = self.engine.point(node, header["lon"], header["lat"], header["zoom"], parameters=header["values"])
+        view = _view(header["view"])
+        place = self.engine.point(
+            node, header["lon"], header["lat"], header["zoom"], parameters=header["values"], view=view
+        )
         return {}, json.dumps(place, allow_nan=False).encode()
 
     def legend(self, header: Header, _: bytes) -> Reply:

@@ -149,7 +149,7 @@ class Session:
         """
         fields = _slider_fields(parameters)
         if view is not None:
-            fields.append(f"view={'/'.join(map(str, view))}")
+            fields.append(_view_field(view))
         if map_id:
             fields.append(f"map={quote(map_id, safe='')}")
         return f"tiles/{key}/{{z}}/{{x}}/{{y}}.{format}" + ("?" + "&".join(fields) if fields else "")
@@ -160,10 +160,19 @@ class Session:
         return found
 
     def point(
-        self, key: str, lon: float, lat: float, zoom: int, *, parameters: Mapping[str, Any] | None = None
+        self,
+        key: str,
+        lon: float,
+        lat: float,
+        zoom: int,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        view: View | None = None,
     ) -> dict[str, Any]:
-        """The values under a place, see `jeoview.engine.Engine.point`."""
+        """The values under a place, see `jeoview.engine.Engine.point`; ``view`` as in `tile_path`."""
         fields = [f"lon={lon!r}", f"lat={lat!r}", f"zoom={zoom}", *_slider_fields(parameters)]
+        if view is not None:
+            fields.append(_view_field(view))
         found: dict[str, Any] = self.get(f"chains/{key}/point?{'&'.join(fields)}")
         return found
 
@@ -265,6 +274,10 @@ def _slider_fields(parameters: Mapping[str, Any] | None) -> list[str]:
     return [
         f"p.{quote(name, safe='')}={quote(json.dumps(value), safe='')}" for name, value in (parameters or {}).items()
     ]
+
+
+def _view_field(view: View) -> str:
+    return f"view={'/'.join(map(str, view))}"
 
 
 def _reap() -> None:

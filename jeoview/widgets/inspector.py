@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from jeoview.engine import Engine
 from jeoview.errors import JeoviewError
+from jeoview.grid import tiles_grid
 from jeoview.image import Image
 from jeoview.raster import Kind
 from jeoview.widgets.window import Window
@@ -100,7 +101,10 @@ class Inspector:
         try:
             known = self._image.parameters
             positions = {name: value for name, value in self._parameters().items() if name in known}
-            answer = Engine.default().point(self._image.node, lon, lat, self._window.zoom, parameters=positions)
+            view = tiles_grid(*self._window.block)
+            answer = Engine.default().point(
+                self._image.node, lon, lat, self._window.zoom, parameters=positions, view=view
+            )
             body = self._chart(answer) if self._image.kind is Kind.SERIES else _table(answer)
         except JeoviewError as error:
             body = f'<p class="jv-error">{html.escape(str(error))}</p>'

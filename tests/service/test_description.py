@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import mercantile
 import numpy as np
 import pytest
 import rasterio
@@ -15,7 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from rasterio.windows import from_bounds
 
 from jeoview.chain import operator_schemas
-from jeoview.grid import tile_grid
+from jeoview.describe import style_base
+from jeoview.grid import tile_grid, tiles_grid
 from jeoview.io import legend
 from tests.service.support import TOKEN, Scene, Server, X, Y, Z, start_server
 from tileserver.forwarded import root_url
@@ -94,6 +96,24 @@ def test_the_value_under_a_point(scene: Scene, server: Server) -> None:
     answer = server.ask(f"chains/{scene.engine.save(node)}/point?lon=11.4&lat=46.43&zoom=13").json()
     assert answer == scene.engine.point(node, 11.4, 46.43, 13)
     assert -1 < next(iter(answer["values"].values())) < 1
+
+
+def test_the_value_under_a_point_of_a_chain_on_the_view_is_that_of_its_tile(scene: Scene, server: Server) -> None:
+    node = scene.labelled()
+    key, view = scene.engine.save(node), f"{Z}/{X - 1}/{Y - 1}/{X + 1}/{Y + 1}"
+    pixels = np.load(io.BytesIO(server.tile(key, tail=f"npy?view={view}").body))
+    labels = scene.engine.render(
+        style_base(node), tile_grid(Z, X, Y), view=tiles_grid(Z, X - 1, Y - 1, X + 1, Y + 1)
+    ).array
+    assert pixels.shape[-2:] == labels.shape[-2:]
+    row, col = (int(index[-1]) for index in np.nonzero(labels[0] > 1))
+    bounds = mercantile.xy_bounds(X, Y, Z)
+    step = (bounds.right - bounds.left) / 256
+    lon, lat = mercantile.lnglat(bounds.left + (col + 0.5) * step, bounds.top - (row + 0.5) * step)
+    answer = server.ask(f"chains/{key}/point?lon={lon!r}&lat={lat!r}&zoom={Z}&view={view}")
+    assert list(answer.json()["values"].values()) == [labels[0, row, col]]
+    refused = server.ask(f"chains/{key}/point?lon={lon!r}&lat={lat!r}&zoom={Z}&view={Z}/1/1/2/2")
+    assert (refused.status, refused.json()["code"]) == (400, "ParameterInvalid")
 
 
 @pytest.mark.parametrize(

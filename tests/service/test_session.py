@@ -89,6 +89,7 @@ def test_what_a_session_asks_for_a_notebook(home: Scene) -> None:
     key = session.publish(home.threshold())
     place = session.point(key, 11.4, 46.43, 13)
     assert place["values"] == home.engine.point(home.threshold(), 11.4, 46.43, 13)["values"]
+    assert session.point(key, 11.4, 46.43, Z, view=(Z, X, Y, X, Y)) == place
     assert session.legend(key)["type"] == "gradient"
     assert session.errors(key) == []
     path = session.tile_path(key, parameters={"least": 2}, view=(Z, X, Y, X, Y), format="webp", map_id="m 1")

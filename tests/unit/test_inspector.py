@@ -7,7 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jeoview.errors import ParameterError
+from jeoview.grid import Grid, tile_grid, tiles_grid
+from jeoview.image import Image
+from jeoview.projection import WEB_MERCATOR, WGS84, transform
 from jeoview.widgets.inspector import Inspector, linear_trend
+from jeoview.widgets.view import tile_block
 from jeoview.widgets.window import Window
 from tests.unit.test_engine import World, scene
 
@@ -60,6 +65,56 @@ def test_bands_are_a_table(world: World) -> None:
     expected = world.engine.point(world.image().median().node, *centre(world), 13)["values"]
     for band, value in expected.items():
         assert f"<td>{band}</td><td>{value:.6g} </td>" in inspector.widget.value
+
+
+def labels(world: World) -> Image:
+    """Whose values hang on what is in view."""
+    return (world.image().median().ndvi() > 0.2).label(region="view")
+
+
+def place_of(view: Grid, row: int, col: int) -> tuple[float, float]:
+    """Longitude and latitude of the middle of a pixel."""
+    step = view.lattice.resolution[0]
+    x, y = view.lattice.left + (view.col + col + 0.5) * step, view.lattice.top - (view.row + row + 0.5) * step
+    lon, lat = transform(WEB_MERCATOR, WGS84, x, y)
+    return float(lon), float(lat)
+
+
+def test_a_point_of_a_chain_on_the_view_is_the_pixel_of_its_tile(world: World) -> None:
+    lon, lat = centre(world)
+    zoom, west, north, east, south = tile_block((lon - 0.01, lat - 0.01, lon + 0.01, lat + 0.01), 13)
+    view = tiles_grid(zoom, west, north, east, south)
+    image = labels(world).colormap("tab20", vmin=1, vmax=40)
+    shown = world.engine.render(labels(world).node, tile_grid(zoom, west, north), view=view).array[0]
+    rows, cols = np.nonzero(shown > 1)
+    assert len(np.unique(shown[rows, cols])) > 3
+    for row, col in list(zip(rows.tolist(), cols.tolist(), strict=True))[:: len(rows) // 12]:
+        place = place_of(tile_grid(zoom, west, north), row, col)
+        answer = world.engine.point(image.node, *place, zoom, view=view)
+        assert list(answer["values"].values()) == [shown[row, col]]
+        alone = world.engine.point(image.node, *place, zoom)
+        assert list(alone["values"].values()) == [1.0]
+
+
+def test_a_point_that_is_not_in_view_is_refused_where_the_view_counts(world: World) -> None:
+    lon, lat = centre(world)
+    view = tile_grid(13, 0, 0)
+    with pytest.raises(ParameterError, match="not in view"):
+        world.engine.point(labels(world).node, lon, lat, 13, view=view)
+    plain = world.image().median().node
+    assert world.engine.point(plain, lon, lat, 13, view=view) == world.engine.point(plain, lon, lat, 13)
+
+
+def test_a_click_shows_what_the_tile_shows(world: World) -> None:
+    inspector = inspect(world, labels(world))
+    lon, lat = centre(world)
+    inspector._window.go((lat, lon), 13)
+    block = inspector._window.block
+    view = tiles_grid(*block)
+    shown = world.engine.render(labels(world).node, view, view=view).array[0]
+    row, col = (int(index[-1]) for index in np.nonzero(shown > 1))
+    inspector.show(*place_of(view, row, col))
+    assert f"<td>{shown[row, col]:.6g} " in inspector.widget.value
 
 
 def test_a_place_without_data_and_a_lost_file_are_said(world: World) -> None:
