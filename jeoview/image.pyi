@@ -273,6 +273,42 @@ class Image:
         NaN where the pixel itself is NaN (no data); among its neighbours NaN is left out.
         """
         ...
+    def goldstein(self, alpha: float | Parameter = 0.5, patch: Literal[8, 16, 32, 64, 128] | Parameter = 32) -> Image:
+        r"""Smooth the fringes of an interferogram where they are strong (Goldstein and Werner 1998).
+
+        The spectrum S of every patch becomes S abs(smooth(S)) ** alpha, with the amplitude smoothed over 3 x 3. Patches
+        stand at multiples of half their size on the map's lattice, overlap by half and are laid together with triangular
+        weights, so that tiles agree.
+
+        Parameters
+        ----------
+        image : bands
+            Wrapped phase in rad, or complex values.
+        alpha : float
+            0 leaves the phase as it is; 0.5 is usual; 1 filters strongly.
+        patch : int
+            Side of a patch in pixels of the screen (of the sensor for an interferogram on its own grid).
+
+        Returns
+        -------
+        bands
+            Of phase: phase, rad (wrapped). Of complex values: complex, the filtered phase with the amplitude that the
+            pixel had. NaN where the pixel itself is NaN; among the others NaN weighs nothing.
+
+        Raises
+        ------
+        ParameterError
+            If the image has another unit than rad.
+
+        Notes
+        -----
+        Of complex values strong echoes count more than weak ones; of phase all pixels count alike.
+
+        Notes
+        -----
+        NaN where the pixel itself is NaN (no data); among its neighbours NaN is left out.
+        """
+        ...
     def gt(self, y: Operand) -> Image:
         r"""1 where x > y, else 0.
 

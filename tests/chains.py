@@ -55,7 +55,8 @@ def chains(draw: Draw, series: Image, other: Image, place: Place, colours: bool 
     """A chain of 2 to 7 steps over two collections with the bands of `tests.synthetic`."""
     image = composite(draw, series)
     for _ in range(draw(st.integers(1, 5))):
-        image = draw(st.sampled_from(STEPS))(draw, image, composite(draw, other), place)
+        # Random steps do not ask whether decibels are added to dates.
+        image = draw(st.sampled_from(STEPS))(draw, image, composite(draw, other), place).with_unit("")
     return draw(st.sampled_from(STYLES))(draw, image, place) if colours else image
 
 
@@ -71,7 +72,7 @@ def composite(draw: Draw, series: Image) -> Image:
         reduced: Image = getattr(series, draw(st.sampled_from(REDUCERS)))()
     else:
         reduced = series.quantile(draw(st.sampled_from((0.0, 0.25, 0.9, 1.0))))
-    return reduced
+    return reduced.with_unit("")
 
 
 def one(draw: Draw, image: Image) -> Image:
@@ -132,13 +133,18 @@ def stretched(draw: Draw, image: Image, other: Image, place: Place) -> Image:
     return image.stretch(percentiles=(5, 90), region=place.region(draw), zoom=nearby(draw, place))
 
 
+def filtered(draw: Draw, image: Image, other: Image, place: Place) -> Image:
+    alpha, patch = draw(st.sampled_from((0.3, 1.0))), draw(st.sampled_from((8, 16)))
+    return one(draw, image).goldstein(alpha, patch)
+
+
 def labelled_view(draw: Draw, image: Image, other: Image, place: Place) -> Image:
     return (one(draw, image) > 0.4).label(connectivity=draw(st.sampled_from((4, 8))))
 
 
 def labelled_region(draw: Draw, image: Image, other: Image, place: Place) -> Image:
     label = (one(draw, image) > 0.4).label(region=place.region(draw), zoom=nearby(draw, place))
-    return label.unmask(0) + image
+    return label.unmask(0).with_unit("") + image
 
 
 def nearby(draw: Draw, place: Place) -> int:
@@ -157,6 +163,7 @@ STEPS = (
     formula,
     index,
     stretched,
+    filtered,
     labelled_view,
     labelled_region,
 )

@@ -134,6 +134,8 @@ def _samples() -> list[Sample]:
         Sample("focal_mean", values={"radius": {"metres": 90.0}}),
         Sample("quantiles", values={"q": (0.02, 0.5, 0.98), "region": REGION, "zoom": 11}),
         Sample("stretch_by", ("three", "table")),
+        Sample("goldstein", ("phase",), {"patch": 8}),
+        Sample("goldstein", ("phase",), {"patch": 8, "alpha": 1.0}),
         Sample("wrap", ("turns",)),
         Sample("rewrap", ("turns",), {"range": 1.5}),
         Sample("mean_phase", ("phases",)),

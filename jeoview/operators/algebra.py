@@ -15,7 +15,7 @@ from pydantic import Field
 
 from jeoview.errors import ParameterError
 from jeoview.operator import BandsInput, Mode, Names, Options, Schema, constant_unit, operator, same_bands
-from jeoview.quantities import same_word
+from jeoview.quantities import WRAPPED_MARK, is_wrapped, same_word
 from jeoview.raster import Array, Raster
 
 NO_UNIT = constant_unit("")
@@ -46,13 +46,14 @@ def joint_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
         If two inputs have different units.
     """
     units = [schema.unit for schema in inputs if schema.unit]
-    if len({same_word(unit) for unit in units}) > 1:
+    if len({same_word(unit.removesuffix(WRAPPED_MARK)) for unit in units}) > 1:
         shown = " and ".join(map(repr, dict.fromkeys(units)))
         raise ParameterError(
             f"the images have values in {shown}: expected one unit. Bring one to the unit of the other and say so, "
             f"image * factor, then .with_unit({units[0]!r}); .with_unit('') forgets a unit"
         )
-    return units[0] if units else ""
+    # Of two angles of which one is known but for whole cycles, no more is known of the sum.
+    return next((unit for unit in units if is_wrapped(unit)), units[0] if units else "")
 
 
 def compared_unit(options: Options, inputs: tuple[Schema, ...]) -> str:

@@ -146,6 +146,10 @@ def test_a_difference_of_wrapped_phases_is_marked_until_it_is_unwrapped() -> Non
     first, last = wrapped_series().first(), wrapped_series().last()
     assert (first - last).unit == WRAPPED
     assert (first - last).wrap().unit == WRAPPED
+    model = source("4", ("m",), unit="rad").first()
+    assert (first - model).unit == (model - first).unit == WRAPPED
+    with pytest.raises(ParameterError, match="expected one unit"):
+        first - source("4", ("m",), unit="m").first()
     assert source("4", ("d",), unit="m").first().rewrap(0.1).unit == "m (wrapped)"
 
 
