@@ -13,6 +13,7 @@ from jeoview.io import access
 from jeoview.io.blocks import BlockSource
 from jeoview.io.gdal import Handles, open_gdal
 from jeoview.io.geotiff import open_geotiff
+from jeoview.io.hdf5 import is_hdf5, open_hdf5
 from jeoview.io.items import BandLike
 from jeoview.io.stack import open_stack
 
@@ -99,6 +100,8 @@ class Sources:
             source = open_stack(version, info.subdataset)
         elif info.subdataset is None:
             source = open_geotiff(version)
+        elif is_hdf5(path):
+            source = open_hdf5(version, info.subdataset, self._handles)
         if source is None:
             source = open_gdal(version, info.subdataset, self._handles, virtual=self._virtual)
         return Opened(source, version, _stat(path), f"{path}\0{version.etag}\0{info.subdataset}")
