@@ -13,6 +13,7 @@ from jeoview.describe import describe
 from jeoview.engine import Engine
 from jeoview.errors import ParameterError
 from jeoview.export import blocks
+from jeoview.export.empty import warn_empty
 from jeoview.export.request import Request, Resolution, check_values, request
 from jeoview.make import bind
 from jeoview.progress import job
@@ -46,8 +47,8 @@ def to_numpy(
     Returns
     -------
     ndarray or dict of str to ndarray
-        (band, y, x), or (time, band, y, x) of a series with one layer for each scene near the area: float32 or
-        complex64 with NaN as nodata. Colour is (4, y, x) uint8 red, green, blue, alpha. A table is a dict of
+        (band, y, x), or (time, band, y, x) of a series: float32 or complex64 with NaN as nodata. Scenes within 5
+        minutes, which are one pass of a satellite, are one layer: the first of the collection's order lies on top. Colour is (4, y, x) uint8 red, green, blue, alpha. A table is a dict of
         float64 arrays by name.
 
     Raises
@@ -65,7 +66,9 @@ def to_numpy(
     return raster.rgba() if raster.kind is Kind.COLOUR else raster.array
 
 
-def gather(wanted: Request, name: str, *, max_values: float | None = None, progress: bool = True) -> Raster:
+def gather(
+    wanted: Request, name: str, *, max_values: float | None = None, progress: bool = True, warn: bool = True
+) -> Raster:
     """Compute a request into one array.
 
     Parameters
@@ -78,6 +81,8 @@ def gather(wanted: Request, name: str, *, max_values: float | None = None, progr
         Largest number of values; from the settings by default.
     progress : bool
         Show a bar where it takes longer.
+    warn : bool
+        Whether a result without a valid pixel is told.
 
     Raises
     ------
@@ -101,5 +106,7 @@ def gather(wanted: Request, name: str, *, max_values: float | None = None, progr
         whole[(..., *grid.window_of(block.grid))] = block.array
 
     with job(name, grid.height * grid.width, "px", progress=progress) as bar:
-        blocks.render(wanted, keep, bar)
+        valid = blocks.render(wanted, keep, bar)
+    if warn and not valid:
+        warn_empty(wanted, name)
     return found[0]

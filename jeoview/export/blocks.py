@@ -9,7 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from jeoview.export.request import Request
+from jeoview.errors import ParameterError
+from jeoview.export.dates import merged
+from jeoview.export.request import Request, middle
 from jeoview.grid import Grid
 from jeoview.planner import needs_view
 from jeoview.progress import Bar
@@ -30,8 +32,8 @@ def threads() -> int:
     return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MAX_THREADS)
 
 
-def render(wanted: Request, consume: Callable[[Raster], None], bar: Bar) -> None:
-    """Compute a request and hand over every block of it.
+def render(wanted: Request, consume: Callable[[Raster], None], bar: Bar) -> bool:
+    """Compute a request and hand over every block of it; return whether any pixel is valid.
 
     Parameters
     ----------
@@ -51,8 +53,14 @@ def render(wanted: Request, consume: Callable[[Raster], None], bar: Bar) -> None
     first, *rest = _ordered(wanted.grid.blocks(max(size, STEP)))
     held = wanted.layers * first.height * first.width * 4
 
+    valid = False
+
     def one(block: Grid) -> int:
-        consume(piecewise(wanted, block, size))
+        nonlocal valid
+        raster = piecewise(wanted, block, size)
+        # Once it is found nothing more is looked at.
+        valid = valid or has_data(raster)
+        consume(raster)
         return block.height * block.width
 
     bar.update(one(first))
@@ -62,6 +70,14 @@ def render(wanted: Request, consume: Callable[[Raster], None], bar: Bar) -> None
             bar.update(done.result())
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+    return valid
+
+
+def has_data(raster: Raster) -> bool:
+    """Whether any pixel is valid: no nodata, not transparent."""
+    if raster.kind is Kind.COLOUR:
+        return bool((raster.array[0] != 0).any() if raster.palette is not None else raster.array[3].any())
+    return not bool(np.isnan(raster.array).all())
 
 
 def _whole(wanted: Request) -> int:
@@ -103,18 +119,17 @@ def _ordered(blocks: list[Grid]) -> list[Grid]:
     still in memory for the next.
     """
     corner, area = blocks[0], blocks[0].union(blocks[-1])
-    pixel = Grid(area.lattice, area.row + area.height // 2, area.col + area.width // 2, 1, 1)
-    middle = next(block for block in blocks if block.contains(pixel))
+    first = next(block for block in blocks if block.contains(middle(area)))
 
     def place(block: Grid) -> int:
         down, right = (block.row - corner.row) // STEP, (block.col - corner.col) // STEP
         return sum((down >> bit & 1) << (2 * bit + 1) | (right >> bit & 1) << (2 * bit) for bit in range(24))
 
-    return [middle, *sorted((block for block in blocks if block is not middle), key=place)]
+    return [first, *sorted((block for block in blocks if block is not first), key=place)]
 
 
 def piecewise(wanted: Request, block: Grid, size: int) -> Raster:
-    """One block, computed in pieces of at most ``size`` pixels a side; a series has all scenes of the whole grid."""
+    """One block, computed in pieces of at most ``size`` pixels a side; a series has all dates of the whole grid."""
     if size >= max(block.shape):
         return _render(wanted, block)
     pieces = [_render(wanted, piece) for piece in block.blocks(size)]
@@ -131,7 +146,13 @@ def _render(wanted: Request, block: Grid) -> Raster:
 
 
 def _on_axis(wanted: Request, raster: Raster) -> Raster:
-    """The layers of a block in the places that they have in the whole."""
+    """The layers of a block in the places that they have in the whole, scenes of one pass laid over each other."""
+    if wanted.own_dates:
+        if raster.dates != wanted.dates:
+            raise ParameterError(
+                f"{wanted.node.operator} gives other dates at other places; export a smaller area, or reduce the series"
+            )
+        return raster
     index = {(layer.item.collection, layer.item.id): number for number, layer in enumerate(wanted.axis)}
     here = wanted.engine.layers(wanted.node, raster.grid, view=wanted.grid)
     array = np.full((len(wanted.axis), *raster.array.shape[1:]), np.nan, dtype=raster.array.dtype)
@@ -140,4 +161,4 @@ def _on_axis(wanted: Request, raster: Raster) -> Raster:
         # A scene that comes near the block but not near the whole has no pixel in either.
         if number is not None:
             array[number] = values
-    return replace(raster, array=array, dates=wanted.dates)
+    return replace(raster, array=merged(array, wanted.groups), dates=wanted.dates)

@@ -38,8 +38,8 @@ def to_xarray(
     Returns
     -------
     xarray.DataArray
-        Dimensions ``band, y, x`` or ``time, band, y, x``, one time for each scene; coordinates of pixel centres, band
-        names and UTC times;
+        Dimensions ``band, y, x`` or ``time, band, y, x``, one time for each pass of a satellite (as `to_numpy`);
+        coordinates of pixel centres, band names and UTC times;
         ``spatial_ref`` as rioxarray reads it; attributes ``crs``, ``transform`` (a, b, c, d, e, f), ``unit``,
         ``chain`` and, where pixels were made by a program, ``simulated``.
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from jeoview.errors import ParameterError
 from jeoview.export import blocks, files, provenance
-from jeoview.export.dates import labels, merged, passes
+from jeoview.export.dates import labels
+from jeoview.export.empty import warn_empty
 from jeoview.export.request import Request, Resolution, request
 from jeoview.io.cog import CogStream
 from jeoview.io.write import BandText, CogProfile, Content
@@ -91,12 +92,14 @@ def to_geotiff(  # noqa: PLR0913 - what a user writes (design 8)
     dated = DATE in place.name
     if dated and wanted.schema.kind is not Kind.SERIES:
         raise ParameterError(f"path is {place.name!r}, with {DATE}; this image has no dates")
-    if wanted.schema.kind is Kind.SERIES and not wanted.axis:
+    if wanted.schema.kind is Kind.SERIES and not wanted.dates:
         raise ParameterError("no scene of the series lies in the bounds")
     places = _places(place, wanted, overwrite=overwrite) if dated else [place]
     with job(place.name, wanted.grid.height * wanted.grid.width, "px", progress=progress) as bar, ExitStack() as stack:
         writer = _Writer(wanted, places, stack)
-        blocks.render(wanted, writer.write, bar)
+        valid = blocks.render(wanted, writer.write, bar)
+    if not valid:
+        warn_empty(wanted, place.name)
     return places if dated else place
 
 
@@ -107,7 +110,7 @@ def _places(place: Path, wanted: Request, *, overwrite: bool) -> list[Path]:
 
 def _labels(wanted: Request) -> list[str]:
     """What the dates of the file are called."""
-    return labels([wanted.dates[group[0]] for group in passes(wanted.dates)])
+    return labels(wanted.dates)
 
 
 class _Writer:
@@ -129,7 +132,6 @@ class _Writer:
         self._stack = stack
         self._files: list[CogStream] = []
         self._indexed = False
-        self._passes = passes(wanted.dates)
 
     def write(self, raster: Raster) -> None:
         """Store one block."""
@@ -142,10 +144,9 @@ class _Writer:
     def _open(self, raster: Raster) -> None:
         self._indexed = raster.palette is not None and bool((raster.palette[1:, 3] == 255).all())
         palette = raster.palette if self._indexed else None
-        dates = [self._wanted.dates[group[0]] for group in self._passes]
         parts = np.array_split(np.arange(len(self._layers(raster))), len(self._places))
         texts = _texts(self._wanted, indexed=self._indexed)
-        tags = provenance.tags(self._wanted.engine, self._wanted.node, dates)
+        tags = provenance.tags(self._wanted.engine, self._wanted.node, self._wanted.dates)
         for place, part in zip(self._places, parts, strict=True):
             profile = _profile(self._wanted, raster, tuple(texts[i] for i in part), tags, indexed=self._indexed)
             file = CogStream(place, profile, palette=palette, threads=blocks.threads())
@@ -153,8 +154,6 @@ class _Writer:
 
     def _layers(self, raster: Raster) -> Array:
         values = raster.rgba() if raster.kind is Kind.COLOUR and not self._indexed else raster.array
-        if raster.kind is Kind.SERIES:
-            values = merged(values, self._passes)
         return values.reshape(-1, *raster.grid.shape)
 
 

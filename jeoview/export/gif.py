@@ -12,6 +12,7 @@ from jeoview.describe import describe
 from jeoview.errors import ParameterError
 from jeoview.export import files
 from jeoview.export.array import gather
+from jeoview.export.blocks import has_data
 from jeoview.export.days import of_day
 from jeoview.export.frames import frame
 from jeoview.export.provenance import is_simulated
@@ -20,7 +21,7 @@ from jeoview.image import Image
 from jeoview.operators.colour import legend as described
 from jeoview.progress import Bar, job
 from jeoview.projection import WEB_MERCATOR
-from jeoview.raster import Kind, Raster
+from jeoview.raster import Kind
 from jeoview.recipes import as_image
 
 if TYPE_CHECKING:
@@ -175,18 +176,12 @@ def _frames(
             resolution=wanted.grid.lattice.resolution,
             parameters=look.parameters,
         )
-        raster = gather(asked, day, progress=False)
-        valid = _is_valid(raster)
+        raster = gather(asked, day, progress=False, warn=False)
+        valid = has_data(raster)
         made.append((day, valid))
         if valid:
             yield frame(raster, f"{day}{note}" if look.label else "", described(asked.node) if look.legend else None)
         bar.update(1)
-
-
-def _is_valid(raster: Raster) -> bool:
-    if raster.palette is not None:
-        return bool((raster.array != 0).any())
-    return bool(raster.array[3].any())
 
 
 def _save(first: Picture, frames: Iterator[Picture], path: Path, fps: float) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from jeoview.describe import describe
+from jeoview.describe import describe, input_nodes, is_lifted, is_source
 from jeoview.engine import Engine
 from jeoview.errors import LimitError, ParameterError
+from jeoview.export.dates import passes
 from jeoview.graph import Node
 from jeoview.grid import Grid, check_bounds, region_grid
 from jeoview.make import bind
@@ -35,28 +37,36 @@ class Request:
     grid : Grid
         The pixels wanted; also the view of full-extent operators.
     axis : tuple of Layer
-        Scenes and dates along the time axis of a series; else none.
+        The scenes of a series whose layers are scenes; else none.
+    own_dates : tuple of str
+        The dates of a series that an operator made: one of interferograms has the same ones everywhere.
     """
 
     engine: Engine
     node: Node
     grid: Grid
-    axis: tuple[Layer, ...]
+    axis: tuple[Layer, ...] = ()
+    own_dates: tuple[str, ...] = ()
 
     @property
     def schema(self) -> Schema:
         """Kind, bands and unit of the result."""
         return describe(self.node)
 
+    @cached_property
+    def groups(self) -> list[list[int]]:
+        """The scenes of each pass, as positions in ``axis``: their pixels are one layer of the result."""
+        return passes([layer.date for layer in self.axis])
+
     @property
     def dates(self) -> tuple[str, ...]:
-        """RFC 3339 times along the time axis; two with a slash for a pair."""
-        return tuple(layer.date for layer in self.axis)
+        """RFC 3339 times along the time axis of the result; two with a slash for a pair."""
+        return self.own_dates or tuple(self.axis[group[0]].date for group in self.groups)
 
     @property
     def layers(self) -> int:
         """Bands, times dates for a series."""
-        return len(self.schema.bands) * (len(self.axis) if self.schema.kind is Kind.SERIES else 1)
+        return len(self.schema.bands) * (len(self.dates) if self.schema.kind is Kind.SERIES else 1)
 
 
 def request(
@@ -104,7 +114,24 @@ def request(
     area = _extent(schema, crs, resolution if zoom is None else None) if bounds is None else check_bounds(bounds, crs)
     limit = engine.settings.max_export_pixels if max_pixels is None else max_pixels
     grid = region_grid(area, crs=crs, zoom=zoom, resolution=resolution, max_pixels=limit)
-    return Request(engine, node, grid, engine.layers(node, grid) if schema.kind is Kind.SERIES else ())
+    if schema.kind is not Kind.SERIES:
+        return Request(engine, node, grid)
+    if _shows_scenes(node):
+        return Request(engine, node, grid, engine.layers(node, grid))
+    return Request(engine, node, grid, own_dates=engine.render(node, middle(grid), view=grid).dates)
+
+
+def middle(grid: Grid) -> Grid:
+    """The pixel in the middle."""
+    return Grid(grid.lattice, grid.row + grid.height // 2, grid.col + grid.width // 2, 1, 1)
+
+
+def _shows_scenes(series: Node) -> bool:
+    """Whether the layers of a series are scenes: no operator on the way made dates of its own."""
+    node = series
+    while is_lifted(node):
+        node = next(image for image in input_nodes(node) if describe(image).kind is Kind.SERIES)
+    return is_source(node)
 
 
 def _extent(schema: Schema, crs: str, resolution: Resolution | None) -> Bounds:

@@ -366,7 +366,10 @@ def test_scenes_of_one_pass_are_one_date(jeoview_home: Path, out: Path) -> None:
     for path, stored in zip(found, (np.where(a > 0, a, b), c), strict=True):
         with rasterio.open(path) as file:
             np.testing.assert_allclose(np.nan_to_num(file.read(1)), stored * 1e-4, rtol=1e-6)
-    assert leave(image, "to_numpy", scenes[0].bounds, **NATIVE).shape[0] == 3
+    array = leave(image, "to_xarray", scenes[0].bounds, **NATIVE)
+    assert array.time.values.tolist() == [np.datetime64(time[:19], "ns").item() for time in (times[0], times[2])]
+    np.testing.assert_allclose(np.nan_to_num(array[0, 0]), np.where(a > 0, a, b) * 1e-4, rtol=1e-6)
+    np.testing.assert_array_equal(leave(image, "to_numpy", scenes[0].bounds, **NATIVE), array)
 
 
 def test_passes_and_labels() -> None:

@@ -1,0 +1,58 @@
+"""An export without a valid pixel is no error, and seldom what was meant: it says so."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from types import FrameType
+
+from jeoview.export.request import Request
+from jeoview.projection import Bounds
+
+PACKAGE = str(Path(__file__).resolve().parents[1])
+
+
+def warn_empty(wanted: Request, name: str) -> None:
+    """Warn that an export holds nothing, and tell where there are data.
+
+    Parameters
+    ----------
+    wanted : Request
+        What was computed.
+    name : str
+        What is called empty: the file, or the exit.
+    """
+    asked, data = wanted.grid.bbox, wanted.schema.bbox
+    if data is None:
+        reason = "the chain says no extent"
+    elif _apart(asked, data):
+        reason = f"the image has data within {_shown(data)}"
+    else:
+        reason = f"the image lies within {_shown(data)}, but all that was asked for is nodata, masked or clouded"
+    warnings.warn(f"{name}: no pixel is valid within {_shown(asked)}; {reason}", UserWarning, stacklevel=_users_line())
+
+
+def _apart(one: Bounds, other: Bounds) -> bool:
+    """Whether two boxes in degrees do not meet; one across the antimeridian is wider than it looks."""
+    if one[1] > other[3] or other[1] > one[3]:
+        return True
+    crossing = one[0] > one[2] or other[0] > other[2]
+    return not crossing and (one[0] > other[2] or other[0] > one[2])
+
+
+def _shown(bbox: Bounds) -> str:
+    west, south, east, north = (f"{value:.5g}" for value in bbox)
+    return f"({west}, {south}, {east}, {north}) degrees"
+
+
+def _users_line() -> int:
+    """How many frames up the code of the user is, which a warning is to point at."""
+    depth, frame = 0, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        depth, frame = depth + 1, _outer(frame)
+    return depth
+
+
+def _outer(frame: FrameType) -> FrameType:
+    return frame.f_back or frame
