@@ -8,7 +8,7 @@ from typing import Any
 
 from jeoview.errors import ChainError, LimitError, ParameterError
 from jeoview.graph import Argument, Node, Parameter, add_declaration, thaw
-from jeoview.grid import Grid, Lattice
+from jeoview.grid import Frame, Grid, Lattice
 from jeoview.operator import Mode, Operator, Schema, band_fields, find
 from jeoview.projection import WEB_MERCATOR, Bounds
 from jeoview.quantities import Dates
@@ -69,7 +69,8 @@ def _describe(node: Node) -> Schema:
     options = options_of(node)
     inputs = input_schemas(node)
     if found.mode is Mode.SOURCE:
-        return Schema(found.kind, **{name: options[name] for name in _SOURCE_FIELDS})
+        frame = Frame(options["frame"], options["shape"]) if "frame" in options else None
+        return Schema(found.kind, **{name: options[name] for name in _SOURCE_FIELDS if name in options}, frame=frame)
     for name in band_fields(found):
         for band in options[name] if isinstance(options[name], tuple) else (options[name],):
             if band is not None:
@@ -94,7 +95,32 @@ def _describe(node: Node) -> Schema:
         bbox=_joint_bbox(inputs),
         unit=found.unit({**options, **_numbers(found, node)}, inputs),
         dates=_joint_dates(found, inputs) if lifts else None,
+        frame=_frame(found, options, inputs),
     )
+
+
+def _frame(found: Operator, options: Mapping[str, Any], inputs: tuple[Schema, ...]) -> Frame | None:
+    """The sensor's pixels that an operator can work at: those of all its inputs, if they are the same."""
+    frames = {schema.frame for schema in inputs if schema.kind is not Kind.TABLE}
+    if found.native and len(frames) > 1:
+        shown = " and ".join("the map's pixels" if frame is None else f"pixels of {frame.shape}" for frame in frames)
+        raise ParameterError(
+            f"{found.name}: the images do not share the pixels of one sensor ({shown}); they must be coregistered, with "
+            "equal looks, and not yet brought onto the map by an operator on the screen's pixels"
+        )
+    frame = frames.pop() if len(frames) == 1 else None
+    if found.mode is Mode.BLOCK:
+        if frame is None:
+            raise ParameterError(f"{found.name}: works at the pixels of a sensor, before anything that needs the map's")
+        return frame.coarser(*found.looks(options))
+    local = found.mode is Mode.PIXEL or (found.mode is Mode.NEIGHBOURHOOD and found.native)
+    return frame if local and found.native is not False else None
+
+
+def is_native(node: Node) -> bool:
+    """Whether a node must be computed at the pixels of a sensor: an operator that is right there only, or a source."""
+    found = find(node.operator)
+    return describe(node).frame is not None and bool(found.native or found.mode is Mode.SOURCE)
 
 
 def _numbers(found: Operator, node: Node) -> dict[str, Argument]:

@@ -79,7 +79,9 @@ class Engine:
         self.settings = settings
         self.reader = Reader(cache_bytes=settings.block_cache_bytes, roots=settings.roots)
         self._memory = ResultMemory(store, settings.array_cache_bytes)
-        self._limits = Limits(settings.max_padding, settings.max_barrier_pixels)
+        self._limits = Limits(
+            settings.max_padding, settings.max_barrier_pixels, max_native_pixels=settings.max_native_pixels
+        )
         self._load = lru_cache(maxsize=512)(self._load_text)
         self._scenes = Scenes(catalog, store, self.reader)
 
@@ -122,7 +124,8 @@ class Engine:
     ) -> Plan:
         """What `render` would do."""
         bound, steady = bind(node, parameters), below_sliders(node)
-        return planner.plan(bound, grid, view=view, limits=self._limits, steady=steady)
+        locate = self._scenes.locate
+        return planner.plan(bound, grid, view=view, limits=self._limits, steady=steady, locate=locate)
 
     def cost(
         self, node: Node, grid: Grid, *, parameters: Mapping[str, Any] | None = None, view: Grid | None = None

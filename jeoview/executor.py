@@ -15,7 +15,7 @@ from jeoview.errors import ParameterError
 from jeoview.graph import Node
 from jeoview.grid import Grid
 from jeoview.operator import Mode, Names, Operator
-from jeoview.planner import Place, Plan, Step
+from jeoview.plan import Place, Plan, Step
 from jeoview.raster import Kind, Raster, Table
 
 Read = Callable[[Node, Grid, Names], Raster]
@@ -126,10 +126,12 @@ def _places(step: Step) -> tuple[Place, ...]:
 
 def _run(step: Step, results: dict[Place, Value], read: Read) -> Value:
     found = step.operator
-    if found.mode is Mode.SOURCE:
-        return read(step.node, step.grid, step.bands)
+    if step.landing is not None:
+        return _landed(results[_places(step)[0]], step)
     if step.is_cut:
         return _fit(results[_places(step)[0]], step.grid, step.bands)
+    if found.mode is Mode.SOURCE:
+        return read(step.node, step.grid, step.bands)
     inputs = _inputs(step, results)
     options = {name: value for name, value in options_of(step.node).items() if name not in _REGION}
     value = _call(found, inputs, options, step)
@@ -138,6 +140,13 @@ def _run(step: Step, results: dict[Place, Value], read: Read) -> Value:
     value = _wanted(value, step).cut(step.grid)
     # A view would keep the padded array alive in the cache.
     return replace(value, array=np.ascontiguousarray(value.array)) if step.keep else value
+
+
+def _landed(value: Value, step: Step) -> Value:
+    """A result at the sensor's pixels, brought onto the step's grid."""
+    if step.landing is None or isinstance(value, Table):
+        return value
+    return step.landing.bring(value.select(step.bands), step.grid)
 
 
 _REGION = ("region", "zoom")

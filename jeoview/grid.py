@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jeoview.errors import LimitError, ParameterError
-from jeoview.projection import WEB_MERCATOR, WGS84, Bounds, canonical_crs, transform, transform_bounds
+from jeoview.projection import WEB_MERCATOR, WGS84, Bounds, canonical_crs, sensor_crs, transform, transform_bounds
 
 TILE_SIZE = 256
 MAX_ZOOM = 24
@@ -107,6 +107,13 @@ class Grid:
             self.lattice, self.row - pixels, self.col - pixels, self.height + 2 * pixels, self.width + 2 * pixels
         )
 
+    def coarser(self, rows: int, cols: int) -> Grid:
+        """The whole blocks of ``rows`` x ``cols`` pixels in this window, counted from the lattice's origin."""
+        (dx, dy), top, left = self.lattice.resolution, -(-self.row // rows), -(-self.col // cols)
+        lattice = Lattice(self.crs, (dx * cols, dy * rows), self.lattice.left, self.lattice.top)
+        bottom, right = (self.row + self.height) // rows, (self.col + self.width) // cols
+        return Grid(lattice, top, left, max(bottom - top, 0), max(right - left, 0))
+
     def contains(self, other: Grid) -> bool:
         """Whether every pixel of ``other`` is one of this window."""
         return (
@@ -150,6 +157,44 @@ class Grid:
             for r in range(0, self.height, size)
             for c in range(0, self.width, size)
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The pixels of a sensor: a source's own lattice, or blocks of whole pixels of it.
+
+    Parameters
+    ----------
+    name : str
+        Equal for sources whose pixels lie alike: coregistered scenes.
+    shape : (int, int)
+        Rows and columns of the source at full resolution.
+    looks : (int, int)
+        Rows and columns of the source in one pixel of the frame, counted from the source's first pixel.
+    """
+
+    name: str
+    shape: tuple[int, int]
+    looks: tuple[int, int] = (1, 1)
+
+    @property
+    def lattice(self) -> Lattice:
+        """Rows and columns as a lattice; where they lie on the Earth is not said."""
+        return Lattice(sensor_crs(self.name), (float(self.looks[1]), float(self.looks[0])), 0.0, 0.0)
+
+    @property
+    def extent(self) -> Grid:
+        """All pixels that hold data, the last ones perhaps in part."""
+        height, width = (-(-size // looks) for size, looks in zip(self.shape, self.looks, strict=True))
+        return Grid(self.lattice, 0, 0, height, width)
+
+    def coarser(self, rows: int, cols: int) -> Frame:
+        """The frame whose pixels are blocks of ``rows`` x ``cols`` pixels of this one."""
+        return Frame(self.name, self.shape, (self.looks[0] * rows, self.looks[1] * cols))
+
+    def finer(self, grid: Grid, rows: int, cols: int) -> Grid:
+        """The pixels of this frame in a window of ``coarser(rows, cols)``."""
+        return Grid(self.lattice, grid.row * rows, grid.col * cols, grid.height * rows, grid.width * cols)
 
 
 def web_mercator(zoom: object) -> Lattice:

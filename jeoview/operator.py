@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from jeoview.errors import BandError, ChainError, ParameterError, choices
-from jeoview.grid import Grid
+from jeoview.grid import Frame, Grid
 from jeoview.projection import Bounds
 from jeoview.quantities import BandReference, Box, Dates, Later, Zoom, plain, short
 from jeoview.raster import Kind, Raster, Table
@@ -33,6 +33,7 @@ class Mode(Enum):
     SOURCE = "source"
     PIXEL = "pixel"
     NEIGHBOURHOOD = "neighbourhood"
+    BLOCK = "block"
     FULL = "full"
     FIT = "fit"
 
@@ -66,6 +67,8 @@ class Schema:
         Unit of the values, empty where they have none.
     dates : Dates, optional
         The layers of a series, where they are known.
+    frame : Frame, optional
+        The sensor's own pixels, where the result can be computed at them.
     """
 
     kind: Kind
@@ -75,6 +78,7 @@ class Schema:
     bbox: Bounds | None = None
     unit: str = ""
     dates: Dates | None = None
+    frame: Frame | None = None
 
     def band(self, name: str, where: str) -> str:
         """The band of a name or common name.
@@ -120,9 +124,14 @@ _REGION_NOTES = {
         "by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile."
     ),
 }
+_NATIVE_NOTE = (
+    "Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the "
+    "map are larger, and resampled, complex numbers as such."
+)
 BandRule = Callable[[Options, tuple[Schema, ...]], Names]
 DemandRule = Callable[[Options, Names, tuple[Schema, ...]], tuple[Names, ...]]
 RadiusRule = Callable[[Options, Grid], int]
+LooksRule = Callable[[Options], tuple[int, int]]
 UnitRule = Callable[[Options, tuple[Schema, ...]], str]
 
 
@@ -141,7 +150,9 @@ class Operator:
     bands: BandRule
     demand: DemandRule
     radius: RadiusRule
+    looks: LooksRule
     unit: UnitRule
+    native: bool | None
     upgrades: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]
 
     @property
@@ -152,7 +163,11 @@ class Operator:
     @property
     def help(self) -> str:
         """The help text, with what follows from mode and nodata rule: the docstring of the method."""
-        notes = (_NODATA_NOTES[self.nodata], _REGION_NOTES.get(self.mode, ""))
+        notes = (
+            _NODATA_NOTES[self.nodata],
+            _REGION_NOTES.get(self.mode, ""),
+            _NATIVE_NOTE if self.native else "",
+        )
         said = "\n\n".join(note for note in notes if note)
         text = inspect.getdoc(self.function) or ""
         return f"{text}\n\nNotes\n-----\n{said}" if said else text
@@ -247,7 +262,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 
-def operator(
+def operator(  # noqa: PLR0913 - each a field of the operator, by name
     *,
     mode: Mode,
     nodata: Literal["any", "skip", "centre", "own"],
@@ -255,7 +270,9 @@ def operator(
     bands: BandRule | Names = same_bands,
     demand: DemandRule = same_demand,
     radius: RadiusRule | None = None,
+    looks: LooksRule | None = None,
     unit: UnitRule = same_unit,
+    native: bool | None = None,
     upgrades: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] | None = None,
 ) -> Callable[[F], F]:
     """Register a function as an operator.
@@ -264,7 +281,8 @@ def operator(
     ----------
     mode : Mode
         ``PIXEL``: a pixel needs the same pixel of the inputs. ``NEIGHBOURHOOD``: also those within
-        ``radius``. ``FULL``: a whole area: the view, or a fixed ``region`` (bbox in degrees) at a ``zoom``.
+        ``radius``. ``BLOCK``: a pixel needs the block of ``looks`` finer ones that it covers. ``FULL``: a whole
+        area: the view, or a fixed ``region`` (bbox in degrees) at a ``zoom``.
         ``FIT``: a table from a declared ``region`` at a ``zoom``. Both parameters are added to the signature.
     nodata : {"any", "skip", "centre", "own"}
         ``any``: NaN in any input is NaN in the result; ``skip``: NaN is left out of a statistic;
@@ -277,9 +295,15 @@ def operator(
         Which bands of each input the wanted bands need: what is not needed is not read.
     radius : rule, optional
         Pixels of padding that a neighbourhood needs on a grid.
+    looks : rule, optional
+        Rows and columns of a block.
     unit : rule
         Unit of the values; see `constant_unit`. Among the options it finds, under the name of the input, each number
         that stands where an image may.
+    native : bool, optional
+        ``True``: right at the sensor's own pixels only; where the inputs have them it is computed there at full
+        resolution, and what comes out is averaged and brought onto the map. ``False``: never there, because it asks
+        where on the Earth a pixel lies. By default there where such an operator above it needs it.
     upgrades : mapping, optional
         From an older version to the arguments of this one.
 
@@ -319,7 +343,9 @@ def operator(
             bands=bands if callable(bands) else _constant(bands),
             demand=demand,
             radius=radius or _no_radius,
+            looks=looks or _no_looks,
             unit=unit,
+            native=native,
             upgrades=upgrades or {},
         )
         return function
@@ -333,6 +359,10 @@ def _constant(value: T) -> Callable[..., T]:
 
 def _no_radius(options: Options, grid: Grid) -> int:
     return 0
+
+
+def _no_looks(options: Options) -> tuple[int, int]:
+    return 1, 1
 
 
 def _input(item: inspect.Parameter, hint: Any) -> Input:

@@ -2,133 +2,40 @@
 
 Pure: no pixel is read and no file is opened here. Pixel operators ask their inputs for the same
 pixels, neighbourhoods for some more on every side, full-extent and fit operators for an area of
-their own: a stage, whose result is kept under its key and cut or sampled for the tile.
+their own: a stage, whose result is kept under its key and cut or sampled for the tile. What is only right at the
+pixels of a sensor has a stage on those pixels: the window of the source that covers the grid, with the padding of the
+neighbourhoods, in whole blocks; its results are averaged and resampled onto the grid.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from jeoview.describe import describe, input_nodes, input_schemas, is_lifted, options_of
+from jeoview.describe import describe, input_nodes, input_schemas, is_native, options_of
 from jeoview.errors import LimitError, ParameterError
 from jeoview.graph import Node, walk
 from jeoview.grid import Grid, region_grid
-from jeoview.operator import Mode, Names, Operator, find
+from jeoview.native import Landing, Locate, landing, locate_in_chain
+from jeoview.operator import Mode, Names, find
+from jeoview.plan import Cost, Edge, Measure, Place, Plan, Stage, Step, cost, padding, time_axis
 from jeoview.raster import Kind
 
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A barrier on its area.
-
-    Parameters
-    ----------
-    barrier : str
-        Key of the node.
-    area : Grid
-        The pixels that it works on: they hang on the view, or on the barrier around it.
-    bands : tuple of str
-        The bands that somebody needs of it.
-    """
-
-    barrier: str
-    area: Grid
-    bands: Names
-
-
-Place = tuple[str, Stage | None]
-Edge = Place | float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One node on one grid.
-
-    Parameters
-    ----------
-    node : Node
-        What to compute.
-    stage : Stage, optional
-        The barrier that this is computed for; None for the tile itself.
-    grid : Grid
-        The pixels to compute.
-    bands : tuple of str
-        The bands that somebody needs of the result.
-    needs : tuple
-        For each argument of the function: the step it comes from, or the number that stands there.
-    input_grid : Grid
-        The pixels that the function gets of each input: ``grid``, padded for a neighbourhood.
-    input_bands : tuple of tuple of str
-        The bands that it gets of each input that is an image.
-    keep : bool
-        Whether the result is worth keeping: the array under a style or a slider, a barrier, a table.
-    view : Grid, optional
-        The viewed area, where the values hang on it.
-    """
-
-    node: Node
-    stage: Stage | None
-    grid: Grid
-    bands: Names
-    needs: tuple[Edge, ...]
-    input_grid: Grid
-    input_bands: tuple[Names, ...]
-    keep: bool = False
-    view: Grid | None = None
-
-    @property
-    def place(self) -> Place:
-        """What other steps name this one by."""
-        return self.node.key, self.stage
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether the step only cuts the grid out of a barrier of the same node."""
-        return self.stage is None and any(isinstance(edge, tuple) and edge[0] == self.node.key for edge in self.needs)
-
-    @property
-    def operator(self) -> Operator:
-        """The operator of the node."""
-        return find(self.node.operator)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Steps in an order in which inputs come first; the last one is the result."""
-
-    steps: tuple[Step, ...]
-    grid: Grid
-
-    @property
-    def padding(self) -> int:
-        """Widest padding of the tile's own stage, in pixels."""
-        return max((_padding(step.input_grid, self.grid) for step in self.steps if step.stage is None), default=0)
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a plan would take when nothing is cached.
-
-    Parameters
-    ----------
-    read_bytes : int
-        Bytes decoded from files.
-    array_bytes : int
-        Bytes of all arrays of the plan.
-    padding : int
-        Widest padding in pixels.
-    """
-
-    read_bytes: int
-    array_bytes: int
-    padding: int
-
-    @property
-    def total(self) -> int:
-        """Bytes read and held."""
-        return self.read_bytes + self.array_bytes
+__all__ = [
+    "Cost",
+    "Edge",
+    "Limits",
+    "Measure",
+    "Place",
+    "Plan",
+    "Stage",
+    "Step",
+    "cost",
+    "needs_view",
+    "plan",
+    "time_axis",
+]
 
 
 @dataclass(slots=True)
@@ -138,6 +45,7 @@ class _Demand:
     grid: Grid
     bands: set[str] = field(default_factory=set)
     keep: bool = False
+    landing: Landing | None = None
     input_grid: Grid | None = None
     input_bands: tuple[Names, ...] = ()
 
@@ -153,6 +61,7 @@ class Limits:
     max_padding: int = 512
     max_barrier_pixels: int = 16_777_216
     max_barriers: int = 64
+    max_native_pixels: int = 16_777_216
 
 
 def plan(
@@ -162,6 +71,7 @@ def plan(
     view: Grid | None = None,
     limits: Limits = Limits(),
     steady: frozenset[str] = frozenset(),
+    locate: Locate = locate_in_chain,
 ) -> Plan:
     """Decide which pixels of which node a grid needs.
 
@@ -174,14 +84,17 @@ def plan(
     view : Grid, optional
         The area that a full-extent operator on the view works on; the grid itself by default.
     limits : Limits
-        Largest padding and largest barrier.
+        Largest padding, largest barrier, most pixels of a sensor.
     steady : frozenset of str
         Keys of nodes whose bands are worth keeping, see `jeoview.make.below_sliders`.
+    locate : callable
+        From a source node to where its pixels lie, for sources with pixels of their own.
 
     Raises
     ------
     LimitError
-        If neighbourhoods add up to more padding, or a barrier to more pixels, than the limits allow.
+        If neighbourhoods add up to more padding, or a barrier or the sensor's part to more pixels, than the
+        limits allow.
     ParameterError
         If the view is on another lattice than the grid, or does not hold it.
     """
@@ -189,7 +102,7 @@ def plan(
     if not view.contains(grid):
         raise ParameterError("the view does not hold the tile: it must be a block of tiles of the same zoom around it")
     steps: dict[Place, Step] = {}
-    _plan_stage(root, None, grid, _Area(view, _view_dependent(root), limits, steady), steps)
+    _plan_stage(root, None, grid, _Area(view, _view_dependent(root), limits, steady, locate), steps)
     return Plan(tuple(steps.values()), grid)
 
 
@@ -201,6 +114,7 @@ class _Area:
     dependent: frozenset[str]
     limits: Limits
     steady: frozenset[str] = frozenset()
+    locate: Locate = locate_in_chain
     entered: set[Stage] = field(default_factory=set)
 
 
@@ -208,40 +122,94 @@ def _plan_stage(root: Node, stage: Stage | None, grid: Grid, area: _Area, steps:
     """Add the steps of one stage, inputs first, and those of the barriers that it needs before them."""
     bands = describe(root).bands if stage is None else stage.bands
     demands = _gather(root, stage, grid, bands, area)
+    sensor = Stage(stage.barrier if stage else "", grid, stage.bands if stage else (), native=True)
     places: dict[str, Place] = {}
+    native: dict[str, Place] = {}
     for node in walk(root):
-        demand = demands.get(node.key)
+        deep, demand = demands.native.get(node.key), demands.outer.get(node.key)
+        if deep is not None:
+            native[node.key] = _add(_step(node, sensor, deep, native, area), steps)
         if demand is None:
             continue
-        if _is_barrier(node, root, stage):
+        if demand.landing is not None:
+            step = _step(node, stage, demand, native, area)
+            places[node.key] = _add(replace(step, needs=(native[node.key],), landing=demand.landing), steps)
+        elif _is_barrier(node, root, stage):
             places[node.key] = _plan_barrier(node, _ordered(node, demand), area, steps)
             if node.key == root.key:
-                cut = Step(node, None, grid, bands, (places[node.key],), grid, (bands,))
-                steps[cut.place] = cut
+                _add(Step(node, None, grid, bands, (places[node.key],), grid, (bands,)), steps)
         else:
-            step = _step(node, stage, demand, places, area)
-            places[node.key] = step.place
-            steps[step.place] = step
+            places[node.key] = _add(_step(node, stage, demand, places, area), steps)
 
 
-def _gather(root: Node, stage: Stage | None, grid: Grid, bands: Names, area: _Area) -> dict[str, _Demand]:
+def _add(step: Step, steps: dict[Place, Step]) -> Place:
+    steps[step.place] = step
+    return step.place
+
+
+@dataclass(frozen=True, slots=True)
+class _Demands:
+    """What is asked of each node by key: on the stage's grid, and at the pixels of the sensor."""
+
+    outer: dict[str, _Demand]
+    native: dict[str, _Demand]
+
+
+def _gather(root: Node, stage: Stage | None, grid: Grid, bands: Names, area: _Area) -> _Demands:
     """What is asked of every node up to the sources and to the next barriers."""
-    demands = {root.key: _Demand(grid, set(bands))}
+    demands = _Demands({root.key: _Demand(grid, set(bands))}, {})
     for node in reversed(walk(root)):
-        demand = demands.get(node.key)
-        if demand is None or _is_barrier(node, root, stage):
-            continue
-        found, schemas = find(node.operator), input_schemas(node)
-        demand.input_grid = demand.grid.pad(found.radius(options_of(node), demand.grid))
-        _check_padding(node, demand.input_grid, grid, area.limits)
-        if schemas:
-            demand.input_bands = found.demand(options_of(node), _ordered(node, demand), schemas)
-        for image, schema, wanted in zip(input_nodes(node), schemas, demand.input_bands, strict=True):
-            asked = demands.setdefault(image.key, _Demand(demand.input_grid))
-            asked.add(demand.input_grid, wanted)
-            under = found.kind is Kind.COLOUR or image.key in area.steady
-            asked.keep |= under and schema.kind is Kind.BANDS
+        demand = demands.outer.get(node.key)
+        if demand is not None and is_native(node):
+            _land(node, demand, demands.native, area)
+        elif demand is not None and not _is_barrier(node, root, stage):
+            demand.input_grid = demand.grid.pad(find(node.operator).radius(options_of(node), demand.grid))
+            _check_padding(node, demand.input_grid, grid, area.limits)
+            _pass_on(node, demand, demands.outer, area)
+        deep = demands.native.get(node.key)
+        if deep is not None:
+            deep.input_grid = _native_input(node, deep.grid)
+            _check_native(node, deep.input_grid, area.limits)
+            _pass_on(node, deep, demands.native, area)
     return demands
+
+
+def _pass_on(node: Node, demand: _Demand, demands: dict[str, _Demand], area: _Area) -> None:
+    """Ask the inputs of a node for what it needs of them."""
+    found, schemas = find(node.operator), input_schemas(node)
+    grid = demand.input_grid or demand.grid
+    if schemas:
+        demand.input_bands = found.demand(options_of(node), _ordered(node, demand), schemas)
+    for image, schema, wanted in zip(input_nodes(node), schemas, demand.input_bands, strict=True):
+        asked = demands.setdefault(image.key, _Demand(grid))
+        asked.add(grid, wanted)
+        under = found.kind is Kind.COLOUR or image.key in area.steady
+        asked.keep |= under and schema.kind is Kind.BANDS
+
+
+def _land(node: Node, demand: _Demand, native: dict[str, _Demand], area: _Area) -> None:
+    """Ask for a node at the pixels of the sensor that cover a grid."""
+    frame = describe(node).frame
+    source = next(_sources(node))
+    if frame is None:
+        raise ParameterError(f"{node.operator} has no pixels of a sensor")
+    demand.landing = landing(area.locate(source), frame, demand.grid, options_of(source)["resampling"])
+    wanted = _ordered(node, demand)
+    native.setdefault(node.key, _Demand(demand.landing.fine)).add(demand.landing.fine, wanted)
+    demand.input_bands = (wanted,)
+
+
+def _sources(node: Node) -> Iterator[Node]:
+    return (part for part in walk(node) if find(part.operator).mode is Mode.SOURCE)
+
+
+def _native_input(node: Node, grid: Grid) -> Grid:
+    """The sensor's pixels that a node needs of its inputs."""
+    found, options = find(node.operator), options_of(node)
+    if found.mode is Mode.BLOCK:
+        frame, looks = input_schemas(node)[0].frame, found.looks(options)
+        return grid if frame is None else frame.finer(grid, *looks)
+    return grid.pad(found.radius(options, grid))
 
 
 def _is_barrier(node: Node, root: Node, stage: Stage | None) -> bool:
@@ -311,20 +279,19 @@ def _edge(value: Any, places: dict[str, Place]) -> Edge:
     return None if value is None else float(value)
 
 
-def _padding(inner: Grid, outer: Grid) -> int:
-    return max(
-        outer.row - inner.row,
-        outer.col - inner.col,
-        inner.row + inner.height - outer.row - outer.height,
-        inner.col + inner.width - outer.col - outer.width,
-    )
+def _check_native(node: Node, grid: Grid, limits: Limits) -> None:
+    if grid.height * grid.width > limits.max_native_pixels:
+        raise LimitError(
+            f"{node.operator} needs {grid.width} x {grid.height} pixels of the sensor here; the limit is "
+            f"{limits.max_native_pixels:,}. Zoom in: it is formed at full resolution and averaged down"
+        )
 
 
 def _check_padding(node: Node, padded: Grid, grid: Grid, limits: Limits) -> None:
-    padding = _padding(padded, grid)
-    if padding > limits.max_padding:
+    width = padding(padded, grid)
+    if width > limits.max_padding:
         raise LimitError(
-            f"the neighbourhoods of this chain add up to {padding} pixels of padding at {node.operator}; the limit "
+            f"the neighbourhoods of this chain add up to {width} pixels of padding at {node.operator}; the limit "
             f"is {limits.max_padding}. Use a smaller radius, or zoom out if it is in metres"
         )
 
@@ -346,51 +313,3 @@ def _view_dependent(root: Node) -> frozenset[str]:
 def needs_view(root: Node) -> bool:
     """Whether a full-extent operator works on the viewed area, so that a tile's URL must say the view."""
     return root.key in _view_dependent(root)
-
-
-def time_axis(planned: Plan) -> Step:
-    """The source step whose scenes are the layers of a series, in order.
-
-    Raises
-    ------
-    ParameterError
-        If the result is no series, or an operator on the way made dates of its own.
-    """
-    steps = {step.place: step for step in planned.steps}
-    step = planned.steps[-1]
-    while step.operator.mode is not Mode.SOURCE:
-        before = [steps[edge] for edge in step.needs if isinstance(edge, tuple)]
-        series = [found for found in before if describe(found.node).kind is Kind.SERIES]
-        if not series or not (step.is_cut or is_lifted(step.node)):
-            raise ParameterError(f"{step.node.operator} has no scenes along its time axis")
-        step = series[0]
-    return step
-
-
-Measure = Callable[[Node, Grid, Names], tuple[int, int]]
-
-
-def cost(planned: Plan, measure: Measure, steps: Iterable[Step] | None = None) -> Cost:
-    """Estimate a plan before anything is read.
-
-    Parameters
-    ----------
-    planned : Plan
-        What would be done.
-    steps : iterable of Step, optional
-        Those of its steps that are left to do; all of them by default.
-    measure : callable
-        From a source node, a grid and bands to (bytes to decode, layers in time).
-    """
-    layers: dict[Place, int] = {}
-    read_bytes = array_bytes = 0
-    for step in planned.steps if steps is None else steps:
-        depth = 1
-        if step.operator.mode is Mode.SOURCE:
-            decoded, depth = measure(step.node, step.grid, step.bands)
-            read_bytes += decoded
-        elif is_lifted(step.node):
-            depth = max((layers.get(edge, 1) for edge in step.needs if isinstance(edge, tuple)), default=1)
-        layers[step.place] = depth
-        array_bytes += depth * max(len(step.bands), 1) * step.grid.height * step.grid.width * 4
-    return Cost(read_bytes, array_bytes, planned.padding)

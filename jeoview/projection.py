@@ -90,6 +90,23 @@ def metres_per_unit(crs: str) -> float:
     return float(parse_crs(crs).axis_info[0].unit_conversion_factor)
 
 
+def sensor_crs(name: str) -> str:
+    """Rows and columns of a sensor as a reference system of their own, in pixels; no other system can be reached from it.
+
+    Parameters
+    ----------
+    name : str
+        Says which pixels: letters and digits.
+    """
+    axes = 'AXIS["column",east,ORDER[1]],AXIS["row",north,ORDER[2]]'
+    return f'ENGCRS["sensor {name}",EDATUM["pixels"],CS[Cartesian,2],{axes},LENGTHUNIT["pixel",1]]'
+
+
+def is_sensor(crs: str) -> bool:
+    """Whether a system is one of `sensor_crs`."""
+    return crs.startswith('ENGCRS["sensor ')
+
+
 def ground_scale(crs: str, y: float) -> float:
     """Ground metres per metre of the map at a place: cos(latitude) in Web Mercator, about 1 in UTM.
 

@@ -15,9 +15,11 @@ from jeoview.catalog import Catalog, Item
 from jeoview.describe import options_of
 from jeoview.errors import ChainError, CollectionError, KeyUnknownError, SourceError
 from jeoview.graph import Node, digest
-from jeoview.grid import Grid
+from jeoview.grid import Frame, Grid
 from jeoview.io.reader import Reader
+from jeoview.native import PLACES, Locator, locate_in_chain, located
 from jeoview.operator import Names
+from jeoview.projection import is_sensor
 from jeoview.raster import Array, Kind, Raster
 from jeoview.store import Store
 
@@ -69,6 +71,7 @@ class Scenes:
         self._reader = reader
         self._frozen = lru_cache(maxsize=128)(self._load)
         self._near = lru_cache(maxsize=256)(self._choose)
+        self._located = lru_cache(maxsize=8)(self._locate)
 
     def layers(self, node: Node, grid: Grid) -> tuple[Layer, ...]:
         """The layers of `read`: scenes and dates, in the same order."""
@@ -86,6 +89,23 @@ class Scenes:
             return name
         title = info.title or name
         return f"{title} (simulated)" if info.simulated and "simulated" not in title.lower() else title
+
+    def locate(self, node: Node) -> Locator:
+        """Where the sensor's pixels of a source lie; a raster of places is read once and kept.
+
+        Raises
+        ------
+        SourceError
+            If that is not known, or cannot be read.
+        """
+        options = options_of(node)
+        if options["crs"] is not None or options["points"]:
+            return locate_in_chain(node)
+        return self._located(options["items"], options["frame"], options["shape"])
+
+    def _locate(self, items: str, frame: str, shape: tuple[int, int]) -> Locator:
+        item = self._frozen(items).items[0]
+        return located(lambda grid: self._reader.read(item, PLACES, grid, "nearest"), Frame(frame, shape))
 
     def measure(self, node: Node, grid: Grid, bands: Names) -> tuple[int, int]:
         """Bytes to decode when nothing is cached, and layers in time."""
@@ -115,7 +135,8 @@ class Scenes:
         return self._frozen(options_of(node)["items"])
 
     def _touching(self, node: Node, grid: Grid) -> tuple[Item, ...]:
-        return self._near(options_of(node)["items"], grid)
+        # All scenes of a sensor's stack lie alike, and its pixels have no box in degrees.
+        return self._items(node).items if is_sensor(grid.crs) else self._near(options_of(node)["items"], grid)
 
     def _choose(self, key: str, grid: Grid) -> tuple[Item, ...]:
         return tuple(item for item in self._frozen(key).near(grid) if self._reader.touches(item, grid))
@@ -180,7 +201,8 @@ def _current(catalog: Catalog, collection: str, entry: Entry) -> Item:
 
 
 def _is_dense(node: Node) -> bool:
-    return bool(options_of(node)["stack"] == "pairs")
+    options = options_of(node)
+    return "frame" in options or bool(options["stack"] == "pairs")
 
 
 def layer_date(item: Item, stack: str) -> str:
@@ -190,7 +212,7 @@ def layer_date(item: Item, stack: str) -> str:
 
 
 def _date(item: Item, node: Node) -> str:
-    return layer_date(item, options_of(node)["stack"])
+    return layer_date(item, options_of(node).get("stack", "time"))
 
 
 def _here(item: Item, bands: Sequence[str]) -> list[str]:

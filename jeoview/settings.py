@@ -34,6 +34,8 @@ class Settings:
         Largest cost of one tile: bytes decoded from files plus bytes of arrays held.
     max_barrier_pixels : int
         Largest area, in pixels, that a full-extent operator works on.
+    max_native_pixels : int
+        Most pixels of a sensor that one tile is formed from at full resolution.
     max_export_pixels : int
         Largest number of pixels of an export, unless the call raises it.
     """
@@ -48,6 +50,7 @@ class Settings:
     max_padding: int = 512
     max_tile_bytes: int = 2048 * MIB
     max_barrier_pixels: int = 16_777_216
+    max_native_pixels: int = 16_777_216
     max_export_pixels: int = 400_000_000
 
 
@@ -77,6 +80,7 @@ _NUMBERS = (
     "max_padding",
     "max_tile_bytes",
     "max_barrier_pixels",
+    "max_native_pixels",
     "max_export_pixels",
 )
 

@@ -128,7 +128,7 @@ def positions(source: Placement, target: Grid) -> Positions:
     control_points = _few_points if rows * cols <= FEW else _many_points
     x, y, torn = control_points(source.crs, target.lattice, step, first_row, first_col, rows, cols)
     window = (step, target.row - first_row * step, target.col - first_col * step)
-    nodes = _pixels(source, x, y)
+    nodes = pixels_of(source, x, y)
     if torn is None:
         return Positions(nodes, window, source.period)
     return Positions(_mended(source, target, nodes, window, torn), (1, 0, 0), source.period)
@@ -145,7 +145,8 @@ def _snapped(values: Floats) -> Floats:
     return np.ascontiguousarray(np.where(np.abs(values - half) < SNAP, half, values))
 
 
-def _pixels(source: Placement, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+def pixels_of(source: Placement, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Rows and columns of places in the source's own reference system."""
     a, b, c, d, e, f = source.transform
     if b == d == 0.0:
         return (y - f) / e, (x - c) / a
@@ -195,7 +196,7 @@ def _mended(
     y, x = np.arange(target.height), np.arange(target.width)
     where = np.nonzero(torn[np.ix_((row + y) // step, (col + x) // step)])
     place = _centres(source.crs, target.lattice, target.row + where[0], target.col + where[1])
-    rows[where], cols[where] = _pixels(source, *place)
+    rows[where], cols[where] = pixels_of(source, *place)
     return rows, cols
 
 
@@ -218,7 +219,7 @@ def _sampling_at(source: Placement, lattice: Lattice, row: float, col: float) ->
     x, y = transform(source.crs, lattice.crs, [a * col + b * row + c], [d * col + e * row + f])
     dx, dy = lattice.resolution
     around = np.array([-0.5, 0.5, 0.0, 0.0]), np.array([0.0, 0.0, -0.5, 0.5])
-    rows, cols = _pixels(source, *transform(lattice.crs, source.crs, x + dx * around[0], y + dy * around[1]))
+    rows, cols = pixels_of(source, *transform(lattice.crs, source.crs, x + dx * around[0], y + dy * around[1]))
     area = (rows[1] - rows[0]) * (cols[3] - cols[2]) - (rows[3] - rows[2]) * (cols[1] - cols[0])
     return math.sqrt(abs(float(area)))
 
@@ -280,7 +281,7 @@ def resample(array: Array, source: Grid, target: Grid, method: str) -> Array:
         if method != "nearest":
             raise ParameterError("labels can only be resampled by 'nearest'; a mean of two labels is none")
         return _take(array, source, target, where)
-    return _gather(np.ascontiguousarray(array), source, target, where, method)
+    return sample(np.ascontiguousarray(array), source, target, where, method)
 
 
 def _take(array: Array, source: Grid, target: Grid, where: Positions) -> Array:
@@ -290,7 +291,8 @@ def _take(array: Array, source: Grid, target: Grid, where: Positions) -> Array:
     return np.where(index >= 0, flat[..., index], flat.dtype.type(0))
 
 
-def _gather(array: Array, source: Grid, target: Grid, where: Positions, method: str) -> Array:
+def sample(array: Array, source: Grid, target: Grid, where: Positions, method: str) -> Array:
+    """Values at known positions, counted from the origin of the source's lattice; see `resample`."""
     if array.size == 0:
         return np.full((*array.shape[:-2], *target.shape), np.nan, dtype=array.dtype)
     layers = array.reshape(-1, *source.shape)

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from jeoview.describe import options_of
+from jeoview.describe import describe, options_of
 from jeoview.graph import Node
 from jeoview.grid import Grid
 from jeoview.image import Image, apply
 from jeoview.operator import REGISTRY, Mode, find
 from jeoview.raster import Array, Kind, Raster, Table
-from tests.synthetic import DATES, PAIRS, source
+from tests.synthetic import DATES, PAIRS, slc, source
 
 STACK = ("unwrapped", "coherence")
 REGION = (10.0, 44.0, 10.05, 44.04)
@@ -85,13 +85,19 @@ def _images() -> dict[str, Image]:
         "colour": one.colormap("viridis", vmin=0, vmax=1),
         "picture": series.median().rgb(),
         "table": three.quantiles(q=(0.1, 0.9), region=REGION, zoom=12),
+        "slc": slc("5").first(),
+        "slc2": slc("6").first(),
         "stack": stack,
         "displacement": stack.invert(wavelength=0.055, weight="coherence"),
         "reference": stack.reference_phase(region=REGION, zoom=12),
         "phases": cycles.wrap(),
         "phase": cycles.median().wrap(),
         "turns": cycles.median(),
+        "angles": series[["B04", "B08"]].median(),
         "ramp": stack.ramps(region=REGION, zoom=12),
+        "height": stack.height_correlation(one, region=REGION, zoom=12),
+        # Phases of several turns: closures beyond pi are common.
+        "turned": stack["unwrapped"] * 12.0,
     }
 
 
@@ -148,6 +154,15 @@ def _samples() -> list[Sample]:
         Sample("colormap", ("classes",), {"classes": CLASSES}),
         Sample("rgb", ("one", "one", "truth"), {"gamma": 1.4}),
         Sample("blend", ("colour", "picture"), {"alpha": 0.6}),
+        Sample("from_iq", ("three",), {"i": "nir", "q": "B04"}),
+        Sample("interferogram", ("slc", "slc2")),
+        Sample("interferogram", pair),
+        Sample("multilook", ("slc",), {"azimuth": 2, "range": 3}),
+        Sample("coherence", ("slc", "slc2"), {"window": (5, 5)}),
+        Sample("coherence", pair, {"window": (3, 3)}),
+        Sample("phase", ("slc",)),
+        Sample("amplitude", ("slc",)),
+        Sample("amplitude"),
         Sample("reference_phase", ("stack",), {"region": REGION, "zoom": 11}),
         Sample("referenced", ("stack", "reference")),
         Sample("ramps", ("stack",), {"degree": 2, "region": REGION, "zoom": 11}),
@@ -156,9 +171,19 @@ def _samples() -> list[Sample]:
         *(Sample("inversion_quality", ("stack",), more) for more in INVERSIONS),
         Sample("series_quality", ("stack", "displacement"), {"wavelength": 0.055}),
         Sample("triplet_quality", ("stack",)),
+        *(Sample(name, ("turned",)) for name in ("loop_closure", "closure_integers", "unwrapping_errors")),
+        Sample("correct_unwrapping", ("turned",)),
+        Sample("height_correlation", ("stack", "one"), {"region": REGION, "zoom": 11}),
+        Sample("height_correlation", ("displacement", "one"), {"region": REGION, "zoom": 11}),
+        Sample("height_corrected", ("stack", "one", "height"), {"min_correlation": 0.0}),
+        Sample("temporal_filter", ("displacement",), {"days": 60.0}),
+        Sample("temporal_filter", ("displacement",), {"keep": "high"}),
+        Sample("spatial_filter"),
+        Sample("spatial_filter", ("one",), {"sigma": {"metres": 40.0}, "keep": "high"}),
         Sample("velocity", ("displacement",), {"min_dates": 3}),
         Sample("velocity", ("displacement",), {"degree": 2, "robust": True, "min_dates": 4, "min_span": 0.0}),
         Sample("decompose", ("one", "one", "truth", "one", "truth", "one")),
+        Sample("line_of_sight", ("angles",)),
     ]
 
 
@@ -179,7 +204,9 @@ def rasters(sample: Sample, grid: Grid, seed: int = 0) -> list[Any]:
             # A table that belongs to a stack: fitted on one, as nothing else has its form.
             node = image(name).node
             options = {key: value for key, value in options_of(node).items() if key not in ("region", "zoom")}
-            given.append(find(node.operator).function(_raster(Kind.SERIES, STACK, grid, random), **options))
+            seen = [describe(node.arguments[item.name]) for item in find(node.operator).inputs]
+            images = [_raster(schema.kind, schema.bands, grid, random) for schema in seen]
+            given.append(find(node.operator).function(*images, **options))
         elif schema.kind is Kind.TABLE:
             low = {band: np.array([0.1, 0.8]) for band in schema.bands}
             given.append(Table({"quantile": np.array([0.1, 0.9]), **low}))
@@ -193,11 +220,13 @@ def _raster(kind: Kind, bands: tuple[str, ...], grid: Grid, random: np.random.Ge
         return Raster(random.integers(0, 256, (4, *grid.shape)).astype(np.uint8), grid, kind, bands)
     shape = (5, len(bands), *grid.shape) if kind is Kind.SERIES else (len(bands), *grid.shape)
     array: Array = random.uniform(-0.1, 1.0, shape).astype(np.float32)
+    if bands == ("slc",):
+        array = (array + 1j * random.uniform(-1.0, 1.0, shape)).astype(np.complex64)
     quality = [index for index, band in enumerate(bands) if band == "SCL"]
     if quality:
         array[..., quality, :, :] = random.integers(0, 12, array[..., quality, :, :].shape)
     dates = tuple(f"2023-0{month}-01T00:00:00Z" for month in range(1, 6)) if kind is Kind.SERIES else ()
-    if kind is Kind.SERIES and bands == STACK:
+    if kind is Kind.SERIES and "unwrapped" in bands:
         dates = PAIRS
     if bands == ("displacement",):
         array, dates = array[: len(DATES)], DATES

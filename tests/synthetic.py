@@ -92,6 +92,42 @@ def _in_swath(block: int, date: int, seed: int) -> bool:
     return bool(scrambled(seed, date, block) % np.uint64(4))
 
 
+# A sensor's pixels of 20 m in UTM, some of them where the contracts look.
+SENSOR = {
+    "frame": "5e50000000000000",
+    "shape": (90, 100),
+    "crs": "EPSG:32632",
+    "transform": (20.0, 0.0, 579_900.0, 0.0, -20.0, 4_874_900.0),
+}
+
+
+def slc(name: str, resampling: str = "nearest", **values: Any) -> Image:
+    """A series of `DATES` of complex numbers, at the pixels of one sensor."""
+    given = {
+        "items": "items:" + name.rjust(64, "0"),
+        "bands": ("slc",),
+        "bbox": (-170.0, -80.0, 170.0, 80.0),
+        "resampling": resampling,
+        **SENSOR,
+        **values,
+    }
+    return Image(make("load_slc", (), given))
+
+
+def sensor_pixels(node: Node, grid: Grid, bands: Names, seed: int) -> Raster:
+    """(time, band, y, x) complex numbers with holes, by row and column; NaN outside of the sensor's pixels."""
+    height, width = node.arguments["shape"]  # type: ignore[misc, union-attr]
+    rows, cols = np.arange(grid.row, grid.row + grid.height)[:, None], np.arange(grid.col, grid.col + grid.width)[None]
+    array = np.empty((len(DATES), len(bands), *grid.shape), dtype=np.complex64)
+    for date in range(len(DATES)):
+        for position, band in enumerate(bands):
+            # What two dates have in common makes them coherent.
+            common, own = (np.exp(6.3j * pixels(grid, band, day, seed)) for day in (99, date))
+            array[date, position] = (2 + date) * (common + 0.5 * own)
+    array[:, :, (rows < 0) | (rows >= height) | (cols < 0) | (cols >= width)] = np.nan
+    return Raster(array, grid, Kind.SERIES, bands, DATES)
+
+
 class SyntheticReader:
     """What an engine's reader does, from a formula; it notes what it was asked for.
 
@@ -108,6 +144,8 @@ class SyntheticReader:
     def __call__(self, node: Node, grid: Grid, bands: Names) -> Raster:
         self.asked.append((node.key, grid, bands))
         seed = int(str(node.arguments["items"])[-8:], 16)
+        if "frame" in node.arguments:
+            return sensor_pixels(node, grid, bands, seed)
         names = PAIRS if node.arguments["stack"] == "pairs" else DATES
         dates = [date for date in range(len(names)) if names is PAIRS or touches(grid, date, seed)]
         array = np.empty((len(dates), len(bands), *grid.shape), dtype=np.float32)

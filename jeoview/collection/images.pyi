@@ -240,6 +240,16 @@ class ImageCollection:
         NaN (no data) in any input is NaN in the result.
         """
         ...
+    def amplitude(self) -> Image:
+        r"""Size of complex numbers; seen from afar the mean of the sizes, not the size of the mean.
+
+        Notes
+        -----
+        NaN (no data) in any input is NaN in the result.
+
+        Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the map are larger, and resampled, complex numbers as such.
+        """
+        ...
     def between(self, low: float | Parameter, high: float | Parameter) -> Image:
         r"""1 where low <= x <= high, else 0.
 
@@ -283,6 +293,63 @@ class ImageCollection:
         Notes
         -----
         NaN (no data) in any input is NaN in the result.
+        """
+        ...
+    def closure_integers(self) -> Image:
+        r"""Whole turns that the closure of every loop is away from its wrapped value, round((C - wrap C) / 2 pi).
+
+        Parameters
+        ----------
+        stack : series
+            Pairs, with band ``unwrapped`` (rad, referenced).
+
+        Returns
+        -------
+        series
+            Band ``closure_integer``, a layer for each loop of three pairs, named by its first and last date and in the
+            order of its dates. 0 where the loop closes, NaN where one of its pairs is not valid.
+        """
+        ...
+    def coherence(self, b: Operand, window: Sequence[int | Parameter] = ...) -> Image:
+        r"""How alike two coregistered complex images are in a box of pixels.
+
+        |sum a conj(b)| / sqrt(sum |a|**2 sum |b|**2) over the pixels of the box that both images have; small boxes are
+        biased upwards. Equals that of the interferogram's phase only if topography was removed before.
+
+        Parameters
+        ----------
+        window : (int, int)
+            Lines and samples (rows and columns of the file) of the box; an even one reaches one more up or left.
+
+        Returns
+        -------
+        bands
+            ``coherence``, 0 to 1, float32; NaN also where the pixel is alone in its box.
+
+        Notes
+        -----
+        NaN where the pixel itself is NaN (no data); among its neighbours NaN is left out.
+
+        Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the map are larger, and resampled, complex numbers as such.
+        """
+        ...
+    def correct_unwrapping(self) -> Image:
+        r"""Give pairs the whole turns that close the loops of a pixel.
+
+        Wanted are whole turns u with C u = -round((C phi - wrap C phi) / 2 pi) and the least sum of abs(u), as in Yunjun et
+        al. (2019, phase closure); here pair by pair: each round the pair that closes the most turns gets one, as long as no
+        other pair of the same loops would close as many. What cannot be told apart stays as it is: an error in a pair that
+        one loop alone checks, or in none. ``unwrapping_errors`` shows what is left.
+
+        Parameters
+        ----------
+        stack : series
+            Pairs, with band ``unwrapped`` (rad, referenced: turns are counted relative to the reference).
+
+        Returns
+        -------
+        series
+            Band ``unwrapped`` corrected, NaN where it was; other bands as they are.
         """
         ...
     def decompose(self, *images: Operand) -> Image:
@@ -376,6 +443,24 @@ class ImageCollection:
         NaN where the pixel itself is NaN (no data); among its neighbours NaN is left out.
         """
         ...
+    def from_iq(self, i: str | Parameter = "i", q: str | Parameter = "q") -> Image:
+        r"""Complex numbers from two bands, real and imaginary part; 0 + 0j, which no echo has, becomes NaN.
+
+        Parameters
+        ----------
+        i, q : str
+            Bands of the real and the imaginary part.
+
+        Returns
+        -------
+        bands
+            One band ``slc``, complex64.
+
+        Notes
+        -----
+        NaN (no data) in any input is NaN in the result.
+        """
+        ...
     def goldstein(self, alpha: float | Parameter = 0.5, patch: Literal[8, 16, 32, 64, 128] | Parameter = 32) -> Image:
         r"""Smooth the fringes of an interferogram where they are strong (Goldstein and Werner 1998).
 
@@ -426,6 +511,78 @@ class ImageCollection:
         Notes
         -----
         NaN (no data) in any input is NaN in the result.
+        """
+        ...
+    def height_corrected(self, height: Operand, table: Operand, min_correlation: float | Parameter = 0.3) -> Image:
+        r"""Subtract from every layer the line over height that was fitted to it, where the two go together.
+
+        The line holds the constant too, so a reference is subtracted afterwards.
+
+        Parameters
+        ----------
+        series : series
+            Pairs with band ``unwrapped``, or dates with band ``displacement``.
+        height : bands
+            One band, metres: the same as in the fit.
+        table : table
+            What ``height_correlation`` gave.
+        min_correlation : float
+            A layer whose abs(correlation) is lower stays as it is: its slope is that of something else.
+
+        Returns
+        -------
+        series
+            The band corrected, NaN where it was or a corrected layer has no height; other bands as they are.
+
+        Raises
+        ------
+        ParameterError
+            If the table was made from other layers.
+        """
+        ...
+    def height_correlation(
+        self, height: Operand, region: Sequence[float | Parameter] | None = None, zoom: int | Parameter | None = None
+    ) -> Image:
+        r"""A line phase = k h + c of every pair or date, by least squares over a region.
+
+        Stratified atmosphere delays valleys more than summits (Doin et al. 2009). Pixels that are NaN in a layer, or have no
+        height, are left out: mask what moves first.
+
+        Parameters
+        ----------
+        series : series
+            Pairs with band ``unwrapped`` (rad), or dates with band ``displacement`` (m).
+        height : bands
+            One band, metres.
+
+        Returns
+        -------
+        table
+            For each layer the slope k (rad/m or m/m) under the name of the band, ``offset`` c, ``correlation``
+            (Pearson's, -1 to 1) and ``valid``, the number of pixels. NaN where a layer has fewer than three pixels, or the
+            ground is flat.
+
+        Notes
+        -----
+        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile.
+        """
+        ...
+    def interferogram(self, b: Operand) -> Image:
+        r"""Product a conj(b) of two coregistered complex images whose flat-earth and topographic phase was removed.
+
+        With the earlier date first, a positive phase is motion away from the satellite.
+
+        Returns
+        -------
+        bands
+            ``interferogram``, complex64: its argument is the wrapped phase, its size the product of the amplitudes. Seen
+            from afar it is the mean of the product, as looks are taken.
+
+        Notes
+        -----
+        NaN (no data) in any input is NaN in the result.
+
+        Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the map are larger, and resampled, complex numbers as such.
         """
         ...
     def inversion_quality(
@@ -548,6 +705,31 @@ class ImageCollection:
         NaN (no data) is left out.
         """
         ...
+    def line_of_sight(self) -> Image:
+        r"""Unit vector from the ground to the satellite, of its incidence and azimuth.
+
+        Parameters
+        ----------
+        angles : bands
+            Two bands in radians: incidence, from the vertical; azimuth of the satellite as seen from the ground,
+            anticlockwise from east.
+
+        Returns
+        -------
+        bands
+            ``los_east``, ``los_north``, ``los_up``: sin(i) cos(a), sin(i) sin(a), cos(i). ``los_east`` is negative for a
+            right-looking satellite on an ascending orbit. NaN where an angle is.
+
+        Raises
+        ------
+        ParameterError
+            If the image has not two bands.
+
+        Notes
+        -----
+        NaN (no data) in any input is NaN in the result.
+        """
+        ...
     def linear_scale_range(
         self,
         input_min: float | Parameter,
@@ -606,6 +788,22 @@ class ImageCollection:
         Notes
         -----
         NaN where the pixel itself is NaN (no data); among its neighbours NaN is left out.
+        """
+        ...
+    def loop_closure(self) -> Image:
+        r"""How well the loops of three pairs close at a pixel: C = phi_ij + phi_jk - phi_ik.
+
+        Parameters
+        ----------
+        stack : series
+            Pairs, with band ``unwrapped`` (rad, referenced: every pair keeps an arbitrary constant before).
+
+        Returns
+        -------
+        bands
+            ``loop_count``: loops whose pairs are all valid; ``loop_errors``: those with abs(C) > pi, mistakes of unwrapping
+            (LiCSBAS's n_loop_err); ``loop_rms``: sqrt(mean C**2) in rad, NaN where no loop is valid; ``pairs_without_loop``:
+            valid pairs that no valid loop checks (LiCSBAS's n_ifg_noloop). NaN where no pair is valid.
         """
         ...
     def lt(self, y: Operand) -> Image:
@@ -706,6 +904,21 @@ class ImageCollection:
         NaN (no data) is left out.
         """
         ...
+    def multilook(self, azimuth: int | Parameter = 1, range: int | Parameter = 1) -> Image:
+        r"""Mean of the pixels of each block, of complex numbers as such; blocks count from the sensor's first pixel.
+
+        NaN is left out; a block without a valid pixel is NaN. What comes after it works on the blocks as its pixels.
+
+        Parameters
+        ----------
+        azimuth, range : int
+            Lines and samples (rows and columns of the file) of a block.
+
+        Notes
+        -----
+        Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the map are larger, and resampled, complex numbers as such.
+        """
+        ...
     def multiply(self, y: Operand) -> Image:
         r"""Product x * y.
 
@@ -734,6 +947,16 @@ class ImageCollection:
         -------
         bands
             One band, -1 to 1 for values that are not negative.
+
+        Notes
+        -----
+        NaN (no data) in any input is NaN in the result.
+        """
+        ...
+    def phase(self) -> Image:
+        r"""Argument of complex numbers, above -pi and up to pi rad; a band that is not complex counts as real.
+
+        Taken last, after everything was averaged as complex numbers; the colour map ``cyclic`` shows it.
 
         Notes
         -----
@@ -938,6 +1161,36 @@ class ImageCollection:
             If the series has other dates than the stack.
         """
         ...
+    def spatial_filter(
+        self,
+        sigma: int | Parameter | Metres | Mapping[str, Parameter] = 2,
+        keep: Literal["low", "high"] | Parameter = "low",
+    ) -> Image:
+        r"""Smooth an image, or each date of a series, by a mean that is close to a Gaussian.
+
+        Three means over square windows one after the other, of values and of where they are (Wells 1986): valid pixels alone
+        count. ``series - series.temporal_filter(days, keep="high").spatial_filter(jv.metres(2000))`` is the filter of LiCSBAS:
+        what is high in time and low in space is taken for atmosphere and subtracted.
+
+        Parameters
+        ----------
+        image : bands
+            Of any kind.
+        sigma : int or metres(length)
+            Standard deviation: pixels of the screen, or ground metres at the row's latitude; LiCSBAS takes 2 km.
+        keep : {"low", "high"}
+            ``low``: the mean. ``high``: the image less its mean.
+
+        Returns
+        -------
+        bands
+            Same bands and unit.
+
+        Notes
+        -----
+        NaN where the pixel itself is NaN (no data); among its neighbours NaN is left out.
+        """
+        ...
     def sqrt(self) -> Image:
         r"""Square root; NaN below 0.
 
@@ -970,6 +1223,27 @@ class ImageCollection:
         NaN (no data) in any input is NaN in the result.
         """
         ...
+    def temporal_filter(
+        self, days: float | Parameter | None = None, keep: Literal["low", "high"] | Parameter = "low"
+    ) -> Image:
+        r"""Smooth a series in time by a Gaussian mean over the dates that a pixel has.
+
+        Parameters
+        ----------
+        series : series
+            Of dates; every band is filtered.
+        days : float, optional
+            Standard deviation of the Gaussian, which is cut off at 4 of them; three times the mean interval between dates by
+            default, as LiCSBAS.
+        keep : {"low", "high"}
+            ``low``: the mean, slow motion. ``high``: the series less its mean, what changes from date to date.
+
+        Returns
+        -------
+        series
+            Same bands and unit; NaN where the value is NaN.
+        """
+        ...
     def triplet_quality(self) -> Image:
         r"""Closure of loops of three pairs, C = phi_ij + phi_jk - phi_ik, as mean phasor (FLATSIM Net bands 4 and 5).
 
@@ -995,6 +1269,21 @@ class ImageCollection:
         ----------
         value : float
             What stands there.
+        """
+        ...
+    def unwrapping_errors(self) -> Image:
+        r"""What ``correct_unwrapping`` would do at a pixel: look at it before it is applied.
+
+        Parameters
+        ----------
+        stack : series
+            Pairs, with band ``unwrapped`` (rad, referenced).
+
+        Returns
+        -------
+        bands
+            ``corrected_pairs`` that would be given turns, ``corrected_turns`` in all, ``ambiguous_loops``: loops that do not
+            close now, ``left_loops``: those that would not close afterwards. NaN where no pair is valid.
         """
         ...
     def velocity(
@@ -1319,6 +1608,58 @@ class ImageCollection:
             Zoom at which the region is read; about 1,000 pixels across by default.
         """
         ...
+    def to_csv(
+        self,
+        path: str | PathLike[str],
+        *,
+        bounds: object = None,
+        crs: str = "EPSG:4326",
+        zoom: int | None = None,
+        resolution: Resolution | None = None,
+        also: Sequence[Any] = (),
+        parameters: Mapping[str, Any] | None = None,
+        max_pixels: float | None = None,
+        progress: bool = True,
+        overwrite: bool = True,
+    ) -> Path:
+        r"""Write one row for each pixel that has a value, row by row from the north.
+
+        A displacement series becomes a table like those of the European Ground Motion Service: the columns
+        ``mean_velocity``, ``mean_velocity_std``, ``acceleration``, ``seasonality`` and ``rmse`` by its definitions (below),
+        then the displacement at each date. Any other series has one column for each date and band, bands one for each band.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``.csv``.
+        bounds, crs, zoom, resolution, parameters, max_pixels, progress, overwrite
+            As `to_geotiff`.
+        also : sequence of Image
+            More columns: the bands of these images at the same pixels, for instance ``temporal_coherence`` or height.
+
+        Returns
+        -------
+        Path
+            The file. Columns: ``pid`` (row and column of the pixel on its lattice, the same in every export of that lattice),
+            ``latitude`` and ``longitude`` in degrees, ``easting`` and ``northing`` in the units of the reference system
+            where it is no geographic one; the bands of ``also``; then the values. Of a displacement series all lengths are in
+            mm (velocities mm/yr, acceleration mm/yr**2), positive towards the satellite, dates are ``YYYYMMDD``; of others in
+            their own unit. Empty where there is no value.
+
+        Raises
+        ------
+        ParameterError
+            If an image has no bands or series, or two columns have the same name.
+        LimitError, CancelledByUser, JeoviewError
+            As `to_geotiff`.
+
+        Notes
+        -----
+        With annual sine and cosine always in the fit, and t in years of 365.25 days: the velocity is the slope of degree 1, the
+        acceleration twice the second coefficient of degree 2, the seasonality (amplitude) and the rmse are those of degree 3.
+        They are empty where a pixel has less than a year of dates.
+        """
+        ...
     def to_geotiff(
         self,
         path: str | PathLike[str],
@@ -1438,6 +1779,46 @@ class ImageCollection:
             As `to_geotiff`; after any of them no part of a file is left.
         """
         ...
+    def to_kmz(
+        self,
+        path: str | PathLike[str],
+        *,
+        bounds: object = None,
+        width: int = 2048,
+        name: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        progress: bool = True,
+        overwrite: bool = True,
+    ) -> Path:
+        r"""Write a KMZ: a picture in longitude and latitude, with its legend on the screen.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``.kmz``.
+        bounds : (west, south, east, north), optional
+            Degrees; the extent of the image by default.
+        width : int
+            Pixels across, 16 to 8192; as many degrees a pixel down.
+        name : str, optional
+            Shown in the viewer's list; the name of the file by default. Simulated data are called so.
+        parameters, progress, overwrite
+            As `to_geotiff`.
+
+        Returns
+        -------
+        Path
+            The file: ``doc.kml`` with a ground overlay, ``picture.png`` (transparent where there is no data) and
+            ``legend.png``.
+
+        Raises
+        ------
+        ParameterError
+            If the image does not end in colour, or the area crosses the antimeridian.
+        LimitError, CancelledByUser, JeoviewError
+            As `to_geotiff`.
+        """
+        ...
     def to_numpy(
         self,
         bounds: object = None,
@@ -1463,8 +1844,8 @@ class ImageCollection:
         Returns
         -------
         ndarray or dict of str to ndarray
-            (band, y, x), or (time, band, y, x) of a series with one layer for each scene near the area: float32 or
-            complex64 with NaN as nodata. Colour is (4, y, x) uint8 red, green, blue, alpha. A table is a dict of
+            (band, y, x), or (time, band, y, x) of a series: float32 or complex64 with NaN as nodata. Scenes within 5
+            minutes, which are one pass of a satellite, are one layer: the first of the collection's order lies on top. Colour is (4, y, x) uint8 red, green, blue, alpha. A table is a dict of
             float64 arrays by name.
 
         Raises
@@ -1533,8 +1914,8 @@ class ImageCollection:
         Returns
         -------
         xarray.DataArray
-            Dimensions ``band, y, x`` or ``time, band, y, x``, one time for each scene; coordinates of pixel centres, band
-            names and UTC times;
+            Dimensions ``band, y, x`` or ``time, band, y, x``, one time for each pass of a satellite (as `to_numpy`);
+            coordinates of pixel centres, band names and UTC times;
             ``spatial_ref`` as rioxarray reads it; attributes ``crs``, ``transform`` (a, b, c, d, e, f), ``unit``,
             ``chain`` and, where pixels were made by a program, ``simulated``.
 

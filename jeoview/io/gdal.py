@@ -24,7 +24,7 @@ from jeoview.errors import ParameterError, RefusedError, SourceError
 from jeoview.io import access
 from jeoview.io.blocks import Level
 from jeoview.io.decode import decoded_dtype
-from jeoview.projection import canonical_crs
+from jeoview.projection import canonical_crs, sensor_crs
 from jeoview.warp import Placement
 
 Array = NDArray[Any]
@@ -54,6 +54,8 @@ VIRTUAL = ("VRT",)
 # The libraries below these are not safe in two threads at once, whatever the handles.
 ONE_AT_A_TIME = {"netCDF", "HDF5", "HDF5Image", "Zarr", "GRIB"}
 BLOCK_SIDE = 256
+# Of a file that has no place on the Earth: it can be read by row and column only.
+UNPLACED = sensor_crs("unplaced")
 ENVIRONMENT = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",
     "CPL_VSIL_CURL_ALLOWED_FILENAME": "none",
@@ -242,10 +244,8 @@ def _dtype(handle: Any, masked: bool) -> np.dtype[Any]:
 
 
 def _placement(handle: Any) -> Placement:
-    if handle.crs is None:
-        raise SourceError("the file has no coordinate reference system")
-    if handle.transform.is_identity:
-        raise SourceError("the file has no place on the Earth (no geotransform); geocode it first")
+    if handle.crs is None or handle.transform.is_identity:
+        return Placement(UNPLACED, (1.0, 0.0, 0.0, 0.0, -1.0, 0.0), handle.height, handle.width)
     try:
         crs = canonical_crs(handle.crs.to_wkt())
     except ParameterError as error:

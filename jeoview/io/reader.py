@@ -16,11 +16,13 @@ from jeoview.errors import BandError, RefusedError, SourceError, choices
 from jeoview.grid import Grid, Lattice
 from jeoview.io import access, stack_read
 from jeoview.io.blocks import Block, ByteCache
+from jeoview.io.frames import check_placed, framed
 from jeoview.io.geometry import Geometry, Job, calibration_of, calibrations_of, decoded_bytes, geometry_of, wide_bbox
 from jeoview.io.items import BandLike, ItemLike
 from jeoview.io.phasors import as_phasors, is_phase
 from jeoview.io.sources import Sources, check_etag
 from jeoview.kernels.angles import angles_of
+from jeoview.projection import is_sensor
 from jeoview.warp import check_method, choose_level, gather
 
 Array = NDArray[Any]
@@ -122,6 +124,8 @@ class Reader:
 
     def touches(self, item: ItemLike, grid: Grid) -> bool:
         """Whether an item may have pixels on a grid, by bounding boxes alone: never wrongly False."""
+        if is_sensor(grid.crs):
+            return True
         west, south, east, north = wide_bbox(grid)
         item_west, item_south, item_east, item_north = item.bbox
         if item_south > north or item_north < south:
@@ -161,10 +165,24 @@ class Reader:
         info = _band(item, band)
         with _named(item, info):
             placement = self._sources.open(info).source.placement
+            check_placed(placement)
             a, b, c, d, e, f = placement.transform
             if b or d or a <= 0.0 or e >= 0.0:
                 raise SourceError("the file is not north-up, so it has no grid of its own")
         return Grid(Lattice(placement.crs, (a, -e), c, f), 0, 0, placement.height, placement.width)
+
+    def block_shape(self, item: ItemLike, band: str) -> tuple[int, int]:
+        """Height and width of the blocks of a band's file.
+
+        Raises
+        ------
+        BandError, SourceError, RefusedError
+            As `read`.
+        """
+        info = _band(item, band)
+        with _named(item, info):
+            level = self._sources.open(info).source.levels[0]
+        return level.block_height, level.block_width
 
     def close(self) -> None:
         """Forget everything and close all files; the reader can still be used."""
@@ -182,7 +200,9 @@ class Reader:
     ) -> list[stack_read.Part]:
         parts = []
         for band, name in enumerate(bands):
-            here = [(layer, item) for layer, item in enumerate(items) if name in item.bands and self.touches(item, grid)]
+            here = [
+                (layer, item) for layer, item in enumerate(items) if name in item.bands and self.touches(item, grid)
+            ]
             infos = [item.bands[name] for _, item in here]
             for first, last in _runs(infos):
                 layers = tuple(layer for layer, _ in here[first:last])
@@ -210,7 +230,7 @@ class Reader:
 
     def _job(self, item: ItemLike, infos: list[BandLike], grid: Grid, resampling: str) -> Job:
         with _named(item, infos[0]):
-            opened = self._sources.open(infos[0])
+            opened = framed(self._sources.open(infos[0]), grid)
         for info in infos:
             with _named(item, info):
                 check_etag(info, opened)

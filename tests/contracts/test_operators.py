@@ -21,7 +21,7 @@ from jeoview.image import Image, apply
 from jeoview.operator import REGISTRY, Mode, Operator, find
 from jeoview.raster import Array, Kind, Raster, Table
 from tests.samples import OPERATORS, SAMPLES, Sample, rasters
-from tests.synthetic import grid_at, render, source
+from tests.synthetic import grid_at, render, slc, source
 
 HERE = grid_at(12, 10.0, 44.02, 37, 43)
 # The pixel operators that ask where a pixel is.
@@ -176,7 +176,7 @@ def test_result_is_as_declared(sample: Sample) -> None:
         assert result.array.shape == ((4 if result.palette is None else 1), *HERE.shape)
         assert result.palette is None or (result.palette.shape, result.palette[0, 3]) == ((256, 4), 0)
     else:
-        assert result.array.dtype == np.float32
+        assert result.array.dtype in (np.float32, np.complex64)
         dates = (len(result.dates),) if schema.kind is Kind.SERIES else ()
         assert result.array.shape == (*dates, len(schema.bands), *HERE.shape)
         assert not np.isinf(result.array).any()
@@ -306,6 +306,15 @@ def left_out_of_the_table(sample: Sample, result: Table, where: Array) -> None:
         assert all(np.isfinite(values).all() for values in result.values.values())
 
 
+def left_out_of_a_block(sample: Sample, result: Raster, where: Array) -> None:
+    rows, cols = sample.values["azimuth"], sample.values["range"]
+    (image,) = rasters(sample, HERE)
+    block = with_nan(image, where)
+    top, left = result.grid.row * rows - HERE.row, result.grid.col * cols - HERE.col
+    first = block.array[0, top : top + rows, left : left + cols]
+    np.testing.assert_allclose(result.array[0, 0, 0], np.nanmean(first), rtol=1e-6)
+
+
 RULES = {"any": rule_any, "skip": rule_skip, "centre": rule_centre, "own": rule_own}
 OWN_RULES: dict[str, Callable[[Sample, Any, Array], None]] = {
     "where": stays,
@@ -320,6 +329,10 @@ OWN_RULES: dict[str, Callable[[Sample, Any, Array], None]] = {
     "label": stays,
     "blend": never_transparent_where_the_base_is_not,
     "reference_phase": left_out_of_the_table,
+    "height_correlation": left_out_of_the_table,
+    **dict.fromkeys(("loop_closure", "closure_integers", "unwrapping_errors"), stays_at_every_date),
+    **dict.fromkeys(("correct_unwrapping", "height_corrected", "temporal_filter"), stays_at_every_date),
+    "multilook": left_out_of_a_block,
     "ramps": left_out_of_the_table,
     "referenced": stays_at_every_date,
     "deramped": stays_at_every_date,
@@ -419,6 +432,8 @@ SERIES = {
     "masked": source("1")[["B04", "SCL"]],
     "turns": source("1")["B03"] * 7.0,
     "phase": (source("1")["B03"] * 7.0).wrap(),
+    "slc": slc("5"),
+    "slc2": slc("6"),
 }
 
 

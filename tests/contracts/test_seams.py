@@ -39,7 +39,7 @@ def assert_seamless(render: Tile, area: Grid, view: Grid, size: int, whole: Rast
     for tile in [*area.blocks(size)[::-1], pixel]:
         part, expected = render(tile, view), whole.cut(tile)
         assert part.bands == expected.bands
-        floats = part.array.dtype.kind == "f"
+        floats = part.array.dtype.kind in "fc"
         if not np.array_equal(part.array, expected.array, equal_nan=floats):
             different = ~(
                 (part.array == expected.array) | ((part.array != part.array) & (expected.array != expected.array))

@@ -56,6 +56,8 @@ def _list(array: Any) -> list[float | int | None]:
     """Numbers with the digits that every processor agrees on; nodata is null."""
     if array.dtype.kind == "u":
         return [int(value) for value in array.ravel()]
+    if array.dtype.kind == "c":
+        return _list(np.stack([array.real, array.imag], axis=-1))
     return [None if np.isnan(value) else float(f"{value:.{DIGITS}g}") for value in array.ravel()]
 
 

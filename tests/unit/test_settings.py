@@ -17,6 +17,7 @@ NUMBERS = {
     "max_padding": 512,
     "max_tile_bytes": 2048 * MIB,
     "max_barrier_pixels": 16_777_216,
+    "max_native_pixels": 16_777_216,
     "max_export_pixels": 400_000_000,
 }
 

@@ -1,0 +1,179 @@
+"""Where the pixels of a sensor lie that has no map projection: rasters of longitude and latitude, or control points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jeoview.errors import SourceError
+from jeoview.grid import Grid
+from jeoview.kernels import slc_geolocation as kernel
+from jeoview.kernels import warp as warp_kernel
+from jeoview.projection import WGS84, Floats, transform
+from jeoview.warp import Placement, Positions, positions
+
+# Control points of a file become a raster of this many nodes a side.
+NODES = 65
+MAX_GUESSES = 1 << 18
+# Degrees, in units that no half of which is near a place: see `jeoview.warp.SNAP`.
+_UNIT = 1e-6
+_DEGREES = Placement(WGS84, (_UNIT, 0.0, 0.0, 0.0, _UNIT, 0.0), 1, 1)
+Point = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Geolocation:
+    """A raster of places, and how to find a place in it.
+
+    Parameters
+    ----------
+    places : (float64, float64)
+        (row, column) of degrees east, shrunk with the cosine of the latitude, and north of ``origin``.
+    origin : (lon, lat)
+        Degrees.
+    first, step : (float, float)
+        Row and column of the sensor at the first node, and from node to node; edge convention: the centre of the
+        first pixel has 0.5.
+    shape : (int, int)
+        Rows and columns of the sensor.
+    guesses : tuple
+        See `jeoview.kernels.slc_geolocation.first_guesses`.
+    """
+
+    places: tuple[Floats, Floats]
+    origin: tuple[float, float]
+    first: tuple[float, float]
+    step: tuple[float, float]
+    shape: tuple[int, int]
+    guesses: tuple[NDArray[np.int64], tuple[float, float], float]
+
+    @classmethod
+    def of(
+        cls, lon: Floats, lat: Floats, first: tuple[float, float], step: tuple[float, float], shape: tuple[int, int]
+    ) -> Geolocation:
+        """The geolocation of nodes with known places.
+
+        Parameters
+        ----------
+        lon, lat : (row, column) float64
+            Degrees at the nodes, NaN where they are not known.
+        first, step, shape
+            As of the class.
+
+        Raises
+        ------
+        SourceError
+            If fewer than 2 x 2 nodes are known.
+        """
+        known = np.isfinite(lon) & np.isfinite(lat) & (np.abs(lat) <= 90.0)
+        if min(lon.shape) < 2 or known.sum() < 4:
+            raise SourceError("the places of the pixels are not known: fewer than 2 x 2 longitudes and latitudes")
+        origin = float(lon[known][0]), float(np.median(lat[known]))
+        east, north = _local(np.where(known, lon, np.nan), np.where(known, lat, np.nan), origin)
+        return cls((east, north), origin, first, step, shape, _guesses(east, north))
+
+    @classmethod
+    def of_points(cls, points: Sequence[Point], shape: tuple[int, int]) -> Geolocation:
+        """The geolocation of control points: bilinear where they form a raster, else a polynomial through them.
+
+        Parameters
+        ----------
+        points : sequence of (row, col, lon, lat)
+            Edge convention, degrees.
+        shape : (int, int)
+            Rows and columns of the sensor.
+
+        Raises
+        ------
+        SourceError
+            If there are fewer than four, or they lie on a line.
+        """
+        table = np.asarray(points, dtype=np.float64).reshape(-1, 4)
+        if len(table) < 4:
+            raise SourceError(f"{len(table)} control points; expected at least 4")
+        # Longitudes run on across the antimeridian.
+        table[:, 2] = table[0, 2] + (table[:, 2] - table[0, 2] + 180.0) % 360.0 - 180.0
+        count = tuple(min(NODES, size + 1) for size in shape)
+        rows, cols = (np.linspace(0.0, size, n) for size, n in zip(shape, count, strict=True))
+        lon, lat = (_spread(table[:, :2], table[:, i], rows, cols) for i in (2, 3))
+        return cls.of(lon, lat, (0.0, 0.0), (float(rows[1]), float(cols[1])), shape)
+
+    def middle(self, crs: str) -> tuple[Floats, Floats]:
+        """A place near the middle of the source, in a reference system."""
+        east, north = self.places
+        valid = np.argwhere(np.isfinite(east))
+        row, col = valid[np.abs(valid - np.array(east.shape) / 2).sum(axis=1).argmin()]
+        lon, lat = self.origin
+        return transform(WGS84, crs, [lon + east[row, col] / math.cos(math.radians(lat))], [lat + north[row, col]])
+
+    def locate(self, crs: str, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Rows and columns of places; NaN outside."""
+        return self._inverse(*transform(crs, WGS84, x, y))
+
+    def positions(self, target: Grid) -> Positions:
+        """Rows and columns of all pixel centres of a grid."""
+        where = positions(_DEGREES, target)
+        lat, lon = np.empty(target.shape), np.empty(target.shape)
+        warp_kernel.dense(where.nodes, where.window, lat, lon)
+        return Positions(self._inverse(lon * _UNIT, lat * _UNIT), (1, 0, 0), 0.0)
+
+    def _inverse(self, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
+        east, north = _local(lon, lat, self.origin)
+        rows, cols = np.empty(east.shape), np.empty(east.shape)
+        kernel.invert(east.ravel(), north.ravel(), self.places, self.guesses, rows.reshape(-1), cols.reshape(-1))
+        rows, cols = self.first[0] + rows * self.step[0], self.first[1] + cols * self.step[1]
+        outside = ~((rows >= 0.0) & (rows < self.shape[0]) & (cols >= 0.0) & (cols < self.shape[1]))
+        rows[outside] = cols[outside] = np.nan
+        return rows, cols
+
+
+def widened(values: Floats) -> Floats:
+    """Nodes with one more on every side, as the last two go on: the outer half of the outermost pixels."""
+    rows = np.vstack([2 * values[:1] - values[1:2], values, 2 * values[-1:] - values[-2:-1]])
+    return np.hstack([2 * rows[:, :1] - rows[:, 1:2], rows, 2 * rows[:, -1:] - rows[:, -2:-1]])
+
+
+def _local(lon: Floats, lat: Floats, origin: tuple[float, float]) -> tuple[Floats, Floats]:
+    east = (lon - origin[0] + 180.0) % 360.0 - 180.0
+    return np.ascontiguousarray(east * math.cos(math.radians(origin[1]))), np.ascontiguousarray(lat - origin[1])
+
+
+def _guesses(east: Floats, north: Floats) -> tuple[NDArray[np.int64], tuple[float, float], float]:
+    left, bottom = float(np.nanmin(east)), float(np.nanmin(north))
+    width, height = float(np.nanmax(east)) - left, float(np.nanmax(north)) - bottom
+    cells = min(max(east.size // 2, 16), MAX_GUESSES)
+    spacing = math.sqrt(max(width * height, 1e-12) / cells)
+    # A margin, so that a place just outside of the nodes is still looked for.
+    corner = left - spacing, bottom - spacing
+    table = np.full((int(height / spacing) + 3, int(width / spacing) + 3), -1, dtype=np.int64)
+    kernel.first_guesses(east, north, corner, spacing, table)
+    return table, corner, spacing
+
+
+def _spread(places: Floats, values: Floats, rows: Floats, cols: Floats) -> Floats:
+    """Values of control points on a raster of rows and columns."""
+    from scipy.interpolate import RegularGridInterpolator  # slow to import
+
+    at_rows, at_cols = np.unique(places[:, 0]), np.unique(places[:, 1])
+    grid = np.stack(np.meshgrid(rows, cols, indexing="ij"), axis=-1)
+    if len(at_rows) > 1 and len(at_cols) > 1 and len(at_rows) * len(at_cols) == len(places):
+        table = np.empty((len(at_rows), len(at_cols)))
+        table[np.searchsorted(at_rows, places[:, 0]), np.searchsorted(at_cols, places[:, 1])] = values
+        found = RegularGridInterpolator((at_rows, at_cols), table, bounds_error=False, fill_value=None)(grid)
+        return np.asarray(found, dtype=np.float64)
+    centre, scale = places.mean(axis=0), np.ptp(places, axis=0)
+    if not scale.all():
+        raise SourceError("the control points lie on a line")
+    degree = 3 if len(places) >= 20 else 2 if len(places) >= 10 else 1
+    powers = [(i, j) for i in range(degree + 1) for j in range(degree + 1 - i)]
+
+    def terms(at: Floats) -> Floats:
+        p, q = ((at - centre) / scale).reshape(-1, 2).T
+        return np.stack([p**i * q**j for i, j in powers], axis=1)
+
+    fitted = np.linalg.lstsq(terms(places), values - values[0], rcond=None)[0]
+    return np.asarray((terms(grid) @ fitted + values[0]).reshape(grid.shape[:2]), dtype=np.float64)

@@ -1,0 +1,209 @@
+"""From the pixels of a sensor onto the map: averaged where the map's pixels are larger, then resampled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from jeoview.describe import options_of
+from jeoview.errors import SourceError
+from jeoview.geolocation import Geolocation, widened
+from jeoview.graph import Node
+from jeoview.grid import Frame, Grid, Lattice
+from jeoview.kernels.slc_blocks import block_means
+from jeoview.projection import Floats, canonical_crs, transform
+from jeoview.raster import Array, Raster
+from jeoview.warp import MAX_OVERSAMPLING, Placement, Positions, pixels_of, positions, sample
+
+
+class Locator(Protocol):
+    """Where the pixels of a sensor lie. Rows and columns are of its full resolution, edge convention."""
+
+    def middle(self, crs: str) -> tuple[Floats, Floats]:
+        """A place in the middle of the source, in a reference system."""
+        ...
+
+    def locate(self, crs: str, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Rows and columns of places; NaN where there is none."""
+        ...
+
+    def positions(self, target: Grid) -> Positions:
+        """Rows and columns of all pixel centres of a grid, each a function of the pixel alone."""
+        ...
+
+
+Locate = Callable[[Node], Locator]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A source in a map projection."""
+
+    placement: Placement
+
+    def middle(self, crs: str) -> tuple[Floats, Floats]:
+        """See `Locator`."""
+        a, b, c, d, e, f = self.placement.transform
+        row, col = self.placement.height / 2, self.placement.width / 2
+        return transform(self.placement.crs, crs, [a * col + b * row + c], [d * col + e * row + f])
+
+    def locate(self, crs: str, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """See `Locator`."""
+        return pixels_of(self.placement, *transform(crs, self.placement.crs, x, y))
+
+    def positions(self, target: Grid) -> Positions:
+        """See `Locator`."""
+        return positions(self.placement, target)
+
+
+def locate_in_chain(node: Node) -> Locator:
+    """The locator of a source whose chain says where its pixels lie.
+
+    Raises
+    ------
+    SourceError
+        If that stands in a raster, which only an engine can read.
+    """
+    options = options_of(node)
+    if options["crs"] is not None and options["transform"] is not None:
+        return Placed(Placement(canonical_crs(options["crs"]), options["transform"], *options["shape"]))
+    if options["points"]:
+        return Geolocation.of_points(options["points"], options["shape"])
+    raise SourceError("the places of these pixels stand in a raster of longitudes and latitudes, which was not read")
+
+
+# Bands that say where each pixel lies, degrees.
+PLACES = ("longitude", "latitude")
+MAX_NODES = 1 << 20
+STRIP = 1 << 22
+
+
+def located(read: Callable[[Grid], Array], frame: Frame) -> Geolocation:
+    """The geolocation of rasters of longitude and latitude, thinned out to about a million nodes.
+
+    Parameters
+    ----------
+    read : callable
+        From a grid of the frame to (longitude, latitude), (2, y, x).
+    frame : Frame
+        The sensor's pixels at full resolution.
+
+    Raises
+    ------
+    SourceError
+        If no places stand there.
+    """
+    height, width = frame.shape
+    every = max(1, math.ceil(math.sqrt(height * width / MAX_NODES)))
+    rows = max(1, STRIP // width // every) * every
+    parts = [
+        read(Grid(frame.lattice, row, 0, min(rows, height - row), width))[:, ::every, ::every].astype(np.float64)
+        for row in range(0, height, rows)
+    ]
+    lon, lat = np.concatenate(parts, axis=1)
+    unknown = (lon == 0.0) & (lat == 0.0)
+    lon[unknown] = lat[unknown] = np.nan
+    lon = lon[0, 0] + (lon - lon[0, 0] + 180.0) % 360.0 - 180.0 if np.isfinite(lon[0, 0]) else lon
+    first = 0.5 - every
+    return Geolocation.of(widened(lon), widened(lat), (first, first), (float(every), float(every)), frame.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """How a result at the sensor's pixels comes onto a grid.
+
+    Parameters
+    ----------
+    factor : (int, int)
+        Rows and columns that are averaged.
+    window : Grid
+        The averaged pixels that the grid needs.
+    fine : Grid
+        The same before averaging.
+    where : Positions
+        Of the grid's pixels among the averaged ones.
+    method : {"nearest", "bilinear"}
+        How they are sampled.
+    """
+
+    factor: tuple[int, int]
+    window: Grid
+    fine: Grid
+    where: Positions = field(compare=False)
+    method: str
+
+    def bring(self, value: Raster, target: Grid) -> Raster:
+        """The result on a grid; complex values are averaged and resampled as such."""
+        array = value.cut(self.fine).array
+        if self.factor != (1, 1):
+            array = block_means(array, *self.factor)
+        return Raster(_sampled(array, self, target), target, value.kind, value.bands, value.dates)
+
+
+def _sampled(array: Array, landing: Landing, target: Grid) -> Array:
+    return sample(np.ascontiguousarray(array), landing.window, target, landing.where, landing.method)
+
+
+def landing(locator: Locator, frame: Frame, target: Grid, method: str) -> Landing:
+    """How a result in a frame comes onto a grid.
+
+    The number of pixels that are averaged is a function of the source and of the grid's lattice, and the blocks
+    count from the source's first pixel: tiles agree on all that they share.
+    """
+    factor = _factor(locator, frame, target.lattice)
+    coarse = frame.coarser(*factor)
+    where = _scaled(locator.positions(target), coarse.looks)
+    window = _window(where, coarse.extent)
+    return Landing(factor, window, frame.finer(window, *factor), where, method)
+
+
+def _factor(locator: Locator, frame: Frame, lattice: Lattice) -> tuple[int, int]:
+    """Pixels of the frame in one of the lattice, down and across, in the middle of the source; whole numbers."""
+    (x,), (y,) = locator.middle(lattice.crs)
+    dx, dy = lattice.resolution
+    # Where a pixel of the map is larger than the source, its ends lie outside; the slope is measured well inside.
+    for part in (0.5, 0.05, 0.002, 5e-5):
+        around = part * np.array([-dx, dx, 0.0, 0.0]), part * np.array([0.0, 0.0, -dy, dy])
+        rows, cols = locator.locate(lattice.crs, x + around[0], y + around[1])
+        slopes = [math.hypot(axis[1] - axis[0], axis[3] - axis[2]) / (2 * part) for axis in (rows, cols)]
+        if all(math.isfinite(slope) for slope in slopes):
+            sizes = zip(slopes, frame.looks, frame.extent.shape, strict=True)
+            down, right = (
+                min(max(math.floor(slope / looks * MAX_OVERSAMPLING), 1), most) for slope, looks, most in sizes
+            )
+            return down, right
+    return 1, 1
+
+
+def _scaled(where: Positions, looks: tuple[int, int]) -> Positions:
+    if looks == (1, 1):
+        return where
+    rows, cols = where.nodes
+    return Positions((rows / looks[0], cols / looks[1]), where.window, where.period / looks[1])
+
+
+def _window(where: Positions, extent: Grid) -> Grid:
+    """The pixels of the source that positions need; its first one where they need none."""
+    low_row, high_row = _range(where.nodes[0], extent.height)
+    low_col, high_col = _range(where.nodes[1], extent.width)
+    if where.period and high_col >= low_col and not 0 <= low_col <= high_col < where.period:
+        low_col, high_col = 0, extent.width - 1
+    low_row, low_col = max(low_row, 0), max(low_col, 0)
+    high_row, high_col = min(high_row, extent.height - 1), min(high_col, extent.width - 1)
+    if low_row > high_row or low_col > high_col:
+        return Grid(extent.lattice, 0, 0, 1, 1)
+    return Grid(extent.lattice, low_row, low_col, high_row - low_row + 1, high_col - low_col + 1)
+
+
+def _range(values: Floats, size: int) -> tuple[int, int]:
+    """First and last pixel along one axis, with one more on each side for what lies between two pixels."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return 0, -1
+    # A place on the other side of the Earth may have any number.
+    low, high = np.clip([finite.min(), finite.max()], -2.0, size + 2.0)
+    return math.floor(low) - 1, math.floor(high) + 1
