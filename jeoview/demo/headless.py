@@ -125,7 +125,10 @@ def keep(namespace: Mapping[str, Any], output: str | os.PathLike[str], layer: st
     """
     from jeoview.describe import style_base
     from jeoview.export import to_geotiff
+    from jeoview.export.picture import framed
     from jeoview.image import Image
+    from jeoview.io.legend import draw
+    from jeoview.operators.colour import legend
     from jeoview.session import Session
     from jeoview.widgets import Map
     from jeoview.widgets.view import block_bounds, tile_block
@@ -136,12 +139,20 @@ def keep(namespace: Mapping[str, Any], output: str | os.PathLike[str], layer: st
         raise ParameterError("the notebook has no variable that holds a jeoview.Map")
     shown = found.layer(layer)
     view = tile_block(found.bounds, found.zoom)
-    compose(Session.current(), found, shown, view).save(folder / "ndvi.png")
+    picture = compose(Session.current(), found, shown, view)
+    framed(picture, draw(legend(shown.image.node)), _title(shown)).save(folder / "ndvi.png")
     values = Image(style_base(shown.image.node))
     mine = {name: value for name, value in found.parameters.items() if name in values.parameters}
     to_geotiff(values, folder / "ndvi.tif", bounds=block_bounds(view), zoom=found.zoom, parameters=mine, progress=False)
     text = json.dumps(json.loads(shown.image.chain), indent=1)
     (folder / "chain.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _title(layer: MapLayer) -> str:
+    """Name of the layer and its collections, simulated ones called so."""
+    from jeoview.engine import Engine
+
+    return ": ".join(filter(None, (layer.name, Engine.default().credits(layer.image.node))))
 
 
 def compose(session: Session, shown: Map, layer: MapLayer, view: tuple[int, int, int, int, int]) -> Picture:

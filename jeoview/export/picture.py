@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from jeoview.describe import describe
 from jeoview.errors import ParameterError
@@ -24,7 +25,8 @@ from jeoview.projection import WEB_MERCATOR, WGS84
 from jeoview.raster import Array, Kind
 from jeoview.recipes import as_image
 
-_PAPER = 255
+_PAPER, _INK = (255, 255, 255, 255), (34, 34, 34, 255)
+_TITLE = 16
 
 
 def to_png(  # noqa: PLR0913 - what a user writes (design 8)
@@ -85,23 +87,39 @@ def to_png(  # noqa: PLR0913 - what a user writes (design 8)
     if legend:
         about = described(node)
         title = f"{about.get('band', '')} (simulated)".strip() if is_simulated(wanted.engine, node) else ""
-        data = _with_legend(raster.rgba(), drawing.draw(about, title))
+        picture = Image.fromarray(np.ascontiguousarray(raster.rgba().transpose(1, 2, 0)))
+        data = as_png(framed(picture, drawing.draw(about, title)))
     with files.replacing(place) as unfinished:
         unfinished.write_bytes(data)
     return place
 
 
-def _with_legend(rgba: Array, legend: bytes) -> bytes:
-    """The picture, and under it the legend on white."""
-    from PIL import Image
+def framed(picture: Image.Image, legend: bytes, title: str = "") -> Image.Image:
+    """A picture with its legend below and perhaps a title above, both on white; its own pixels are not touched.
 
-    picture = Image.fromarray(np.ascontiguousarray(rgba.transpose(1, 2, 0)))
+    Parameters
+    ----------
+    picture : PIL.Image.Image
+        RGBA.
+    legend : bytes
+        PNG, as `jeoview.io.legend.draw` makes it.
+    title : str
+        One line.
+    """
     drawn = Image.open(io.BytesIO(legend))
-    size = max(picture.width, drawn.width), picture.height + drawn.height
-    whole = Image.new("RGBA", size, (_PAPER, _PAPER, _PAPER, 0))
-    whole.paste(picture, (0, 0))
-    whole.paste((_PAPER, _PAPER, _PAPER, 255), (0, picture.height, *size))
-    whole.alpha_composite(drawn, (0, picture.height))
+    font = ImageFont.load_default(_TITLE)
+    top = 2 * _TITLE if title else 0
+    width = max(picture.width, drawn.width, int(font.getlength(title)) + _TITLE if title else 0)
+    whole = Image.new("RGBA", (width, top + picture.height + drawn.height), _PAPER)
+    ImageDraw.Draw(whole).text((_TITLE // 2, _TITLE // 2), title, fill=_INK, font=font)
+    whole.paste((*_PAPER[:3], 0), (0, top, width, top + picture.height))
+    whole.paste(picture, (0, top))
+    whole.alpha_composite(drawn, (0, top + picture.height))
+    return whole
+
+
+def as_png(picture: Image.Image) -> bytes:
+    """The bytes of a PNG file."""
     out = io.BytesIO()
-    whole.save(out, "PNG")
+    picture.save(out, "PNG")
     return out.getvalue()

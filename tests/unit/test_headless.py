@@ -63,7 +63,12 @@ def test_tiles_of_the_map_are_composed(jeoview_home: Path, tmp_path: Path) -> No
     grid = tiles_grid(*tile_block(window.bounds, window.zoom))
     expected = Engine.default().render(image, grid).rgba()
     with Pillow.open(tmp_path / "out" / "ndvi.png") as picture:
-        found = np.asarray(picture).transpose(2, 0, 1)
+        framed = np.asarray(picture)
+    # The title stands above, the legend below.
+    assert framed.shape[0] > 32 + grid.height + 40
+    assert (framed[:32] < 128).any(axis=2).any()
+    assert len(np.unique(framed[32 + grid.height :, :, 0])) > 50
+    found = framed[32 : 32 + grid.height, : grid.width].transpose(2, 0, 1)
     np.testing.assert_array_equal(found[3], expected[3])
     np.testing.assert_array_equal(found[:, expected[3] > 0], expected[:, expected[3] > 0])
     assert (expected[3] > 0).mean() > 0.1
