@@ -22,7 +22,7 @@ from jeoview.io.encode import encode_png
 from jeoview.make import bind
 from jeoview.operators.colour import legend as described
 from jeoview.projection import WEB_MERCATOR, WGS84
-from jeoview.raster import Array, Kind
+from jeoview.raster import Kind
 from jeoview.recipes import as_image
 
 _PAPER, _INK = (255, 255, 255, 255), (34, 34, 34, 255)
