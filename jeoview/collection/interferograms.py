@@ -7,12 +7,12 @@ import html
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jeoview.catalog import Item, Query
-from jeoview.collection import network, plots, reference, selection
+from jeoview.collection import network, plots, reference, selection, stack
 from jeoview.collection.areas import Geometry
 from jeoview.collection.files import register
 from jeoview.collection.frozen import freeze, user_catalog
@@ -264,13 +264,54 @@ class InterferogramCollection:
         stack = self._stack()
         return stack if self.place is None else apply("referenced", (stack, self._reference_table(stack)), {})
 
+    def cache_stack(
+        self, folder: str | Path | None = None, *, lossless: bool = False, progress: bool = True
+    ) -> InterferogramCollection:
+        """Copy the stack so that all pairs of a place lie side by side, with overviews: a tile is then one read.
+
+        The copy is a folder of Zarr version 3 that other programs read too. Phase is stored in steps of 1/500 rad
+        (error up to 0.001 rad, 4 micrometres of Sentinel-1) where it fits within 65 rad, else as float32;
+        coherence in steps of 1/254. Overviews are means of the valid pixels. Where a file has changed since, the
+        copy is not used, and a warning says so.
+
+        Parameters
+        ----------
+        folder : str or Path, optional
+            Where to; ``stacks`` in the user's cache folder by default.
+        lossless : bool
+            Keep every number as it is, at twice the size.
+        progress : bool
+            Show a bar.
+
+        Returns
+        -------
+        InterferogramCollection
+            The same pairs and reference, read from the copy. It has keys of its own: its pixels differ by the
+            rounding, and at low zooms by the overviews.
+
+        Raises
+        ------
+        CollectionError
+            If the files do not lie on one lattice of pixels.
+        JeoviewError
+            If the disk is full or the folder locked; nothing is left behind.
+        CancelledByUser
+            If it was stopped; nothing is left behind.
+        """
+        name, items = stack.current(self.name, self.items, warn=False)
+        if stack.is_copy(items):
+            return self
+        plan = stack.CopyPlan(name, items, stack.pair_packings(items, lossless=lossless))
+        return replace(self, name=stack.copy_stack(plan, folder, progress=progress))
+
     def reference_phase(self) -> dict[str, float]:
         """Phase of each pair at the reference in rad, by id; NaN where a pair has no valid pixel there."""
         table = Engine.default().table(self._reference_table(self._stack()).node)
         return dict(zip(self.ids or (), table.values["unwrapped"].tolist(), strict=True))
 
     def _stack(self) -> Image:
-        return freeze(user_catalog().collection(self.name), self.items, stack="pairs")
+        name, items = stack.current(self.name, self.items)
+        return freeze(user_catalog().collection(name), items, stack="pairs")
 
     def _reference_table(self, stack: Image) -> Image:
         place = self._chosen_place("reference_phase")

@@ -92,6 +92,54 @@ def open_stack(version: access.Version, band: str | None) -> StackSource | None:
         raise SourceError(_DAMAGED) from error
 
 
+@dataclass(frozen=True, slots=True)
+class StoredBand:
+    """How the numbers of a band are stored.
+
+    Parameters
+    ----------
+    dtype : str
+        Of a number.
+    scale : float
+        Value = scale * number.
+    nodata : float, optional
+        Number that stands for NaN.
+    shape : (int, int)
+        Rows and columns.
+    transform : six floats
+        Where they lie.
+    """
+
+    dtype: str
+    scale: float
+    nodata: float | None
+    shape: tuple[int, int]
+    transform: tuple[float, ...]
+
+
+def stored_bands(folder: Path) -> dict[str, StoredBand]:
+    """The bands of a stack store.
+
+    Raises
+    ------
+    SourceError
+        If it is damaged.
+    """
+    try:
+        about = json.loads((folder / "zarr.json").read_bytes())["attributes"]
+        return {band: _stored(folder / band / "0", about) for band in about["bands"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SourceError(_DAMAGED) from error
+
+
+def _stored(folder: Path, about: dict[str, Any]) -> StoredBand:
+    array = json.loads((folder / "zarr.json").read_bytes())
+    _, height, width = array["shape"]
+    fill, scale = array["fill_value"], float(array["attributes"]["scale_factor"])
+    nodata = float(fill) if isinstance(fill, int) else None
+    return StoredBand(array["data_type"], scale, nodata, (height, width), tuple(about["transform"]))
+
+
 _DAMAGED = "the stack store is damaged; make it again with cache_stack()"
 
 

@@ -1,0 +1,284 @@
+"""A copy of a stack in which all layers of a place lie side by side: what makes a tile of 400 pairs one read."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from jeoview.catalog import Item
+from jeoview.collection.frozen import user_catalog
+from jeoview.describe import options_of
+from jeoview.errors import CollectionError, JeoviewError, ParameterError
+from jeoview.graph import canonical, digest, walk
+from jeoview.grid import Grid
+from jeoview.image import Image
+from jeoview.io.etag import file_etag
+from jeoview.io.reader import Reader
+from jeoview.io.stack import CHUNK, StoredBand, stored_bands
+from jeoview.io.stack_write import COHERENCE, COMPLEX, FLOAT, PHASE, Packing, StackPlan, write_stack
+from jeoview.progress import job
+from jeoview.settings import MIB, settings
+from jeoview.store import shared_store
+
+VERSION = 1
+# Where the copy was made from; an item that has them is one of a copy.
+SOURCE, ETAGS, DECODING = "jeoview:copy_of", "jeoview:copy_etags", "jeoview:copy_decoding"
+# Memory for one window of all layers, and for decoded blocks that several windows share.
+WINDOW_BYTES, CACHE_BYTES = 192 * MIB, 512 * MIB
+# Fewer files than this are opened and read in little time.
+MANY_PAIRS = 50
+# Share of a pixel by which lattices of two files may differ and still be the same.
+SAME_PIXEL = 1e-3
+
+
+@dataclass(frozen=True)
+class CopyPlan:
+    """What is copied, and how.
+
+    Parameters
+    ----------
+    collection : str
+        Its name.
+    items : sequence of Item
+        Layers, in order.
+    packings : mapping of str to Packing
+        Bands to copy, and how their numbers are stored; other bands stay where they are.
+    """
+
+    collection: str
+    items: Sequence[Item]
+    packings: Mapping[str, Packing]
+
+    @property
+    def key(self) -> str:
+        """Hash of everything that the copy's pixels hang on."""
+        rules = {band: [way.dtype, way.scale] for band, way in self.packings.items()}
+        layers = [[item.id, *_etags(item).items(), item.decoding] for item in self.items]
+        return digest(canonical({"version": VERSION, "packing": rules, "layers": layers}))[:16]
+
+    @property
+    def bands(self) -> dict[str, list[Item]]:
+        """The items that have each band, in order."""
+        found = {band: [item for item in self.items if band in item.bands] for band in self.packings}
+        return {band: items for band, items in found.items() if items}
+
+
+def pair_packings(items: Sequence[Item], *, lossless: bool) -> dict[str, Packing]:
+    """How the bands of interferograms are copied.
+
+    Parameters
+    ----------
+    items : sequence of Item
+        Pairs.
+    lossless : bool
+        True keeps float32; else phase is stored in steps of 1/500 rad and coherence in steps of 1/254.
+    """
+    compact = {"unwrapped": PHASE, "coherence": COHERENCE}
+    used = {name: band for item in items for name, band in item.bands.items()}
+    packings = {}
+    for name, band in used.items():
+        if band.data_type.startswith("complex"):
+            packings[name] = COMPLEX
+        elif name in compact:
+            packings[name] = FLOAT if lossless else compact[name]
+    return packings
+
+
+def copy_stack(plan: CopyPlan, folder: str | Path | None, *, progress: bool) -> str:
+    """Make the copy unless it is there, and return the name of the collection that reads from it.
+
+    Parameters
+    ----------
+    plan : CopyPlan
+        What is copied.
+    folder : str or Path, optional
+        Where to; ``stacks`` in the user's cache folder by default.
+    progress : bool
+        Whether to show a bar.
+
+    Raises
+    ------
+    CollectionError
+        If the layers do not lie on one lattice of pixels.
+    JeoviewError
+        If the disk is full or the folder locked; nothing is left behind.
+    CancelledByUser
+        If it was stopped.
+    """
+    if not plan.bands:
+        raise CollectionError(f"{plan.collection!r} has no band that could be copied: expected unwrapped, coherence")
+    target = _target(plan, folder)
+    if not (target / "zarr.json").exists():
+        _write(plan, target, progress=progress)
+    return _register(plan, target)
+
+
+def is_copy(items: Sequence[Item]) -> bool:
+    """Whether items are read from a copy."""
+    return any(SOURCE in item.properties for item in items)
+
+
+def current(name: str, items: Sequence[Item], *, warn: bool = True) -> tuple[str, Sequence[Item]]:
+    """A collection and its items; those that a copy was made of, and a warning, where they have changed since.
+
+    An original that is gone is no reason to leave the copy.
+    """
+    source = items[0].properties.get(SOURCE) if items else None
+    if source is None:
+        return name, items
+    try:
+        originals = user_catalog().items(source, [item.id for item in items])
+    except JeoviewError:
+        return name, items
+    changed = [one.id for one, other in zip(items, originals, strict=True) if _is_stale(one, other)]
+    if not changed:
+        return name, items
+    if warn:
+        warnings.warn(_stale(source, items, changed), stacklevel=4)
+    return source, originals
+
+
+def _stale(source: str, items: Sequence[Item], changed: Sequence[str]) -> str:
+    return (
+        f"the cached stack of {source!r} is not used: {len(changed)} of {len(items)} pairs have changed since it was "
+        f"made ({changed[0]}); the files are read instead. Make it again with cache_stack()"
+    )
+
+
+def caching_hint(image: Image) -> str:
+    """What to tell the user of an image on many interferograms that are read from a file each; else nothing."""
+    for node in walk(image.node):
+        options = options_of(node) if node.operator == "load_items" else {}
+        text = shared_store(settings().store).get(options["items"]) if options.get("stack") == "pairs" else None
+        if text is not None:
+            document = json.loads(text)
+            pairs = len(document["items"])
+            if pairs > MANY_PAIRS and SOURCE not in _first_item(document).properties:
+                return (
+                    f"every tile reads {pairs} interferograms from a file each; stack = stack.cache_stack() copies them "
+                    "once, so that a tile is one read"
+                )
+    return ""
+
+
+def _first_item(document: Mapping[str, Sequence[Mapping[str, str]]]) -> Item:
+    return user_catalog().item(str(document["collection"]), document["items"][0]["id"])
+
+
+def _target(plan: CopyPlan, folder: str | Path | None) -> Path:
+    place = settings().home / "stacks" if folder is None else Path(folder).expanduser().absolute()
+    roots = settings().roots
+    if roots and not any(place.resolve().is_relative_to(root) for root in roots):
+        raise ParameterError("cache_stack: the folder lies outside those that the tile server may read (JEOVIEW_ROOTS)")
+    return place / f"{re.sub('[^A-Za-z0-9._-]+', '-', plan.collection)}-{plan.key}.zarr"
+
+
+def _write(plan: CopyPlan, target: Path, *, progress: bool) -> None:
+    reader = Reader(cache_bytes=CACHE_BYTES, roots=settings().roots)
+    bands = plan.bands
+    layers = {band: len(items) for band, items in bands.items()}
+    attributes = {"collection": plan.collection, "layers": {b: [i.id for i in items] for b, items in bands.items()}}
+    store = StackPlan(_common_grid(reader, bands), layers, plan.packings, attributes)
+    window = _window(reader, bands, max(layers.values()))
+
+    def read(band: str, grid: Grid) -> object:
+        return reader.read_stack(bands[band], [band], grid, "nearest")[:, 0]
+
+    total = len(bands) * sum(1 for _ in store.windows(*window))
+    with job("cache_stack", total, "window", progress=progress) as bar:
+        write_stack(target, store, read, window, lambda grid: bar.update(1))  # noqa: ARG005
+
+
+def _common_grid(reader: Reader, bands: Mapping[str, Sequence[Item]]) -> Grid:
+    """The pixels of all layers together, counted from the corner of the first."""
+    grids = [(item, band, reader.native_grid(item, band)) for band, items in bands.items() for item in items]
+    whole = first = grids[0][2]
+    for item, band, grid in grids[1:]:
+        one, other = first.lattice, grid.lattice
+        row, col = ((one.top - other.top) / one.resolution[1], (other.left - one.left) / one.resolution[0])
+        apart = max(abs(row - round(row)), abs(col - round(col)))
+        longest = max(*grid.shape, *first.shape)
+        steps = zip(one.resolution, other.resolution, strict=True)
+        if one.crs != other.crs or any(abs(a - b) * longest > SAME_PIXEL * a for a, b in steps) or apart > SAME_PIXEL:
+            raise CollectionError(
+                f"cache_stack: the pixels of {item.id} ({band}) lie on another lattice than those of {grids[0][0].id}; "
+                "bring them onto one grid first"
+            )
+        whole = whole.union(replace(grid, lattice=one, row=round(row), col=round(col)))
+    return whole
+
+
+def _window(reader: Reader, bands: Mapping[str, Sequence[Item]], layers: int) -> tuple[int, int]:
+    """Rows and columns to read at a time: whole strips of files that are cut so, else a square of blocks."""
+    band, items = next(iter(bands.items()))
+    pixels = WINDOW_BYTES // (8 * layers)
+    height, width = reader.block_shape(items[0], band)
+    if width > 8 * height:
+        return CHUNK, max(pixels // CHUNK // CHUNK, 1) * CHUNK
+    side = CHUNK
+    while (2 * side) ** 2 <= pixels:
+        side *= 2
+    return side, side
+
+
+def _register(plan: CopyPlan, target: Path) -> str:
+    catalog, etag, stored = user_catalog(), file_etag(target), stored_bands(target)
+    info = catalog.collection(plan.collection)
+    name = f"{plan.collection}-stack-{plan.key[:8]}"
+    places = {band: {item.id: at for at, item in enumerate(items)} for band, items in plan.bands.items()}
+    items = [_copied(plan, item, name, places, target, etag, stored) for item in plan.items]
+    catalog.replace_items(replace(info, name=name, title=info.title or info.name, origin="files"), items)
+    return name
+
+
+def _copied(
+    plan: CopyPlan,
+    item: Item,
+    name: str,
+    places: Mapping[str, Mapping[str, int]],
+    target: Path,
+    etag: str,
+    stored: Mapping[str, StoredBand],
+) -> Item:
+    bands = dict(item.bands)
+    for band in plan.bands:
+        if band in bands:
+            way = stored[band]
+            bands[band] = replace(
+                bands[band],
+                href=str(target),
+                index=places[band][item.id] + 1,
+                scale=way.scale,
+                offset=0.0,
+                nodata=way.nodata,
+                etag=etag,
+                subdataset=band,
+                data_type=way.dtype,
+                shape=way.shape,
+                transform=way.transform,
+            )
+    origin = {SOURCE: plan.collection, ETAGS: " ".join(_etags(item).values()), DECODING: item.decoding}
+    return replace(item, collection=name, bands=bands, properties={**item.properties, **origin})
+
+
+def _etags(item: Item) -> dict[str, str]:
+    return {name: band.etag for name, band in sorted(item.bands.items())}
+
+
+def _is_stale(copy: Item, original: Item) -> bool:
+    if copy.properties[DECODING] != original.decoding or copy.properties[ETAGS].split(" ") != list(
+        _etags(original).values()
+    ):
+        return True
+    return any(_has_changed(Path(band.href), band.etag) for band in original.bands.values())
+
+
+def _has_changed(path: Path, etag: str) -> bool:
+    try:
+        return bool(etag) and file_etag(path) != etag
+    except OSError:
+        return False
