@@ -88,6 +88,10 @@ def focal(draw: Draw, image: Image, other: Image, place: Place) -> Image:
     return image.focal_mean(length(draw, place))
 
 
+def smoothed(draw: Draw, image: Image, other: Image, place: Place) -> Image:
+    return image.spatial_filter(length(draw, place), keep=draw(st.sampled_from(("low", "high"))))
+
+
 def log_ratio(draw: Draw, image: Image, other: Image, place: Place) -> Image:
     return image.log_ratio(one(draw, other), length(draw, place))
 
@@ -154,6 +158,7 @@ def nearby(draw: Draw, place: Place) -> int:
 
 STEPS = (
     focal,
+    smoothed,
     log_ratio,
     arithmetic,
     function,

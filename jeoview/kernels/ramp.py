@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
 
 
 def terms(x: Doubles, y: Doubles, degree: int) -> Doubles:
@@ -67,3 +68,60 @@ def subtract_surface(
                 u, v = x[row, col], y[row, col]
                 surface = c[0] + u * (c[1] + u * c[3]) + v * (c[2] + u * c[4] + v * c[5])
                 stack[k, band, row, col] -= surface
+
+
+def fit_line(layers: Floats, height: Floats) -> tuple[Doubles, Doubles, Doubles, Doubles]:
+    """Least-squares line of every layer over height, over its valid pixels.
+
+    Parameters
+    ----------
+    layers : (layer, pixel) float32
+        NaN is left out.
+    height : (pixel,) float32
+        NaN is left out.
+
+    Returns
+    -------
+    slope, offset, correlation, count : (layer,) float64
+        NaN (but the count) with fewer than three pixels, or where height or layer is constant.
+    """
+    out = np.full((4, len(layers)), np.nan)
+    for index, layer in enumerate(layers):
+        valid = ~np.isnan(layer) & ~np.isnan(height)
+        out[3, index] = valid.sum()
+        if valid.sum() < 3:
+            continue
+        x, y = height[valid].astype(np.float64), layer[valid].astype(np.float64)
+        u, v = x - x.mean(), y - y.mean()
+        if (u**2).sum() > 0 and (v**2).sum() > 0:
+            slope = (u * v).sum() / (u**2).sum()
+            correlation = (u * v).sum() / np.sqrt((u**2).sum() * (v**2).sum())
+            out[:3, index] = slope, y.mean() - slope * x.mean(), correlation
+    return out[0], out[1], out[2], out[3]
+
+
+@njit(cache=True, nogil=True)
+def subtract_line(
+    stack: Floats, band: int, slope: Doubles, offset: Doubles, strong: Flags, height: Floats
+) -> None:  # pragma: no cover - compiled
+    """Subtract from one band of the chosen layers ``slope * height + offset``, in place.
+
+    Parameters
+    ----------
+    stack : (layer, band, y, x) float32
+        Written to.
+    band : int
+        The band.
+    slope, offset : (layer,) float64
+        The lines.
+    strong : (layer,) bool
+        The layers that are changed.
+    height : (y, x) float32
+        NaN there is NaN in the layers that are changed.
+    """
+    for k in range(stack.shape[0]):
+        if not strong[k]:
+            continue
+        for row in range(stack.shape[2]):
+            for col in range(stack.shape[3]):
+                stack[k, band, row, col] -= slope[k] * height[row, col] + offset[k]

@@ -1,0 +1,122 @@
+"""Filters of displacement series in time and space: what changes from date to date and is smooth on the ground is air."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from jeoview.grid import EARTH_HALF, Grid
+from jeoview.kernels import focal
+from jeoview.kernels.smooth import Kernel, smooth
+from jeoview.kernels.stack import Stack
+from jeoview.operator import BandsInput, Mode, Options, SeriesInput, operator
+from jeoview.operators.insar_pairs import DAYS_PER_YEAR, years_since
+from jeoview.projection import WEB_MERCATOR
+from jeoview.quantities import Length, Metres
+
+Doubles = NDArray[np.float64]
+Days = Annotated[float, Field(gt=0, le=36_525, json_schema_extra={"unit": "d"})]
+Keep = Literal["low", "high"]
+PASSES = 3
+
+
+@operator(mode=Mode.PIXEL, nodata="own")
+def temporal_filter(series: SeriesInput, *, days: Days | None = None, keep: Keep = "low") -> SeriesInput:
+    """Smooth a series in time by a Gaussian mean over the dates that a pixel has.
+
+    Parameters
+    ----------
+    series : series
+        Of dates; every band is filtered.
+    days : float, optional
+        Standard deviation of the Gaussian, which is cut off at 4 of them; three times the mean interval between dates by
+        default, as LiCSBAS.
+    keep : {"low", "high"}
+        ``low``: the mean, slow motion. ``high``: the series less its mean, what changes from date to date.
+
+    Returns
+    -------
+    series
+        Same bands and unit; NaN where the value is NaN.
+    """
+    if not series.dates:
+        return series
+    times = tuple(date.partition("/")[2] or date for date in series.dates)
+    when = years_since(times, times[0]) * DAYS_PER_YEAR
+    kernel = Kernel.of(when, days or max(3 * float(np.ptp(when)) / max(len(when) - 1, 1), 1.0))
+    array = np.empty(series.array.shape, dtype=np.float32)
+    for band in range(len(series.bands)):
+        found = smooth(Stack.of(series.array, band), kernel, high=keep == "high")
+        array[:, band] = found.reshape(len(array), *array.shape[-2:])
+    return replace(series, array=array)
+
+
+def _box_radii(sigma: int | Metres, grid: Grid) -> NDArray[np.int64]:
+    """Half the windows of the means whose variances add up to sigma**2 as nearly as whole pixels can: (mean, row)."""
+    # Beyond the edge of the map lengths grow without end: there rows are as wide as at the edge.
+    edge = EARTH_HALF if grid.crs == WEB_MERCATOR else np.inf
+    wide = np.array([_pixels(sigma, grid, y) for y in np.clip(grid.y, -edge, edge)], dtype=np.float64)
+    # A window of 2 r + 1 pixels has the variance r (r + 1) / 3; one pixel more adds 2 (r + 1) / 3.
+    least = np.floor((np.sqrt(1 + 4 * wide**2) - 1) / 2)
+    wider = np.rint(PASSES * (wide**2 - least * (least + 1)) / (2 * (least + 1)))
+    return np.stack([least + (number < wider) for number in range(PASSES)]).astype(np.int64)
+
+
+def _pixels(sigma: int | Metres, grid: Grid, y: float) -> int:
+    return sigma if isinstance(sigma, int) else sigma.pixels(grid, y)
+
+
+def _reach(options: Options, grid: Grid) -> int:
+    """Padding: three windows one after the other; rows in the padding may have wider ones."""
+    near = int(_box_radii(options["sigma"], grid).max())
+    return int(_box_radii(options["sigma"], grid.pad(PASSES * near + PASSES)).sum(axis=0).max())
+
+
+@operator(mode=Mode.NEIGHBOURHOOD, nodata="centre", radius=_reach)
+def spatial_filter(image: BandsInput, *, sigma: Length = 2, keep: Keep = "low") -> BandsInput:
+    """Smooth an image, or each date of a series, by a mean that is close to a Gaussian.
+
+    Three means over square windows one after the other, of values and of where they are (Wells 1986): valid pixels alone
+    count. ``series - series.temporal_filter(days, keep="high").spatial_filter(jv.metres(2000))`` is the filter of LiCSBAS:
+    what is high in time and low in space is taken for atmosphere and subtracted.
+
+    Parameters
+    ----------
+    image : bands
+        Of any kind.
+    sigma : int or metres(length)
+        Standard deviation: pixels of the screen, or ground metres at the row's latitude; LiCSBAS takes 2 km.
+    keep : {"low", "high"}
+        ``low``: the mean. ``high``: the image less its mean.
+
+    Returns
+    -------
+    bands
+        Same bands and unit.
+    """
+    radii = _box_radii(sigma, image.grid)
+    array = np.empty(image.array.shape, dtype=np.float32)
+    for band, values in enumerate(image.array):
+        valid = ~np.isnan(values)
+        total, weight = np.where(valid, values, 0.0).astype(np.float64), valid.astype(np.float64)
+        for rows in radii:
+            total, weight = _means(total, rows, image.grid), _means(weight, rows, image.grid)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = np.where(valid, total / weight, np.nan)
+        array[band] = values - mean if keep == "high" else mean
+    return replace(image, array=array)
+
+
+def _means(values: Doubles, radii: NDArray[np.int64], grid: Grid) -> Doubles:
+    """Mean over each row's own window; the outermost pixels are not defined."""
+    out = np.zeros(values.shape)
+    for radius in np.unique(radii):
+        rows = np.flatnonzero(radii == radius)
+        top, bottom = max(rows[0] - radius, 0), min(rows[-1] + radius + 1, grid.height)
+        sums = focal.box_sums(values[top:bottom], int(radius), grid.row + int(top), grid.col)
+        out[rows] = sums[rows - top] / (2 * radius + 1) ** 2
+    return out

@@ -1,0 +1,136 @@
+"""Loops of three pairs: how well they close, and mistakes of unwrapping mended by them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+
+from jeoview.kernels.unwrapping import LOOPS, REPAIRS, Cycles, closures, corrected, integers, repairs
+from jeoview.operator import BandsInput, Mode, Names, Options, Schema, SeriesInput, constant_unit, operator
+from jeoview.operators.insar_pairs import PHASE, layers, pair_dates, phase_only
+from jeoview.raster import Array, Kind, Raster
+
+
+@lru_cache(maxsize=64)
+def cycles_of(intervals: Names) -> Cycles:
+    """The loops of a stack of pairs, found once and kept."""
+    return Cycles.of(pair_dates(intervals).network)
+
+
+def _loop_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    inputs[0].band(PHASE, "loop_closure")
+    return LOOPS
+
+
+@operator(mode=Mode.PIXEL, nodata="own", bands=_loop_bands, demand=phase_only, unit=constant_unit(""))
+def loop_closure(stack: SeriesInput) -> BandsInput:
+    """How well the loops of three pairs close at a pixel: C = phi_ij + phi_jk - phi_ik.
+
+    Parameters
+    ----------
+    stack : series
+        Pairs, with band ``unwrapped`` (rad, referenced: every pair keeps an arbitrary constant before).
+
+    Returns
+    -------
+    bands
+        ``loop_count``: loops whose pairs are all valid; ``loop_errors``: those with abs(C) > pi, mistakes of unwrapping
+        (LiCSBAS's n_loop_err); ``loop_rms``: sqrt(mean C**2) in rad, NaN where no loop is valid; ``pairs_without_loop``:
+        valid pairs that no valid loop checks (LiCSBAS's n_ifg_noloop). NaN where no pair is valid.
+    """
+    if not stack.dates:
+        return _bands(stack, LOOPS, np.full((len(LOOPS), stack.grid.height * stack.grid.width), np.nan, np.float32))
+    return _bands(stack, LOOPS, closures(layers(stack, PHASE), cycles_of(stack.dates)))
+
+
+def _integer_band(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    inputs[0].band(PHASE, "closure_integers")
+    return ("closure_integer",)
+
+
+@operator(mode=Mode.PIXEL, nodata="own", bands=_integer_band, demand=phase_only, unit=constant_unit("turns"))
+def closure_integers(stack: SeriesInput) -> SeriesInput:
+    """Whole turns that the closure of every loop is away from its wrapped value, round((C - wrap C) / 2 pi).
+
+    Parameters
+    ----------
+    stack : series
+        Pairs, with band ``unwrapped`` (rad, referenced).
+
+    Returns
+    -------
+    series
+        Band ``closure_integer``, a layer for each loop of three pairs, named by its first and last date and in the
+        order of its dates. 0 where the loop closes, NaN where one of its pairs is not valid.
+    """
+    if not stack.dates:
+        return replace(stack, array=stack.array[:, :1], bands=("closure_integer",))
+    cycles = cycles_of(stack.dates)
+    turns = integers(layers(stack, PHASE), cycles)
+    dates = tuple(stack.dates[whole] for whole in cycles.loops[:, 2])
+    array = turns.reshape(len(dates), 1, *stack.array.shape[-2:])
+    return Raster(array, stack.grid, Kind.SERIES, ("closure_integer",), dates)
+
+
+def _repair_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    inputs[0].band(PHASE, "unwrapping_errors")
+    return REPAIRS
+
+
+@operator(mode=Mode.PIXEL, nodata="own", bands=_repair_bands, demand=phase_only, unit=constant_unit(""))
+def unwrapping_errors(stack: SeriesInput) -> BandsInput:
+    """What ``correct_unwrapping`` would do at a pixel: look at it before it is applied.
+
+    Parameters
+    ----------
+    stack : series
+        Pairs, with band ``unwrapped`` (rad, referenced).
+
+    Returns
+    -------
+    bands
+        ``corrected_pairs`` that would be given turns, ``corrected_turns`` in all, ``ambiguous_loops``: loops that do not
+        close now, ``left_loops``: those that would not close afterwards. NaN where no pair is valid.
+    """
+    if not stack.dates:
+        return _bands(stack, REPAIRS, np.full((len(REPAIRS), stack.grid.height * stack.grid.width), np.nan, np.float32))
+    return _bands(stack, REPAIRS, repairs(layers(stack, PHASE), cycles_of(stack.dates)))
+
+
+def _corrected_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    inputs[0].band(PHASE, "correct_unwrapping")
+    return inputs[0].bands
+
+
+@operator(mode=Mode.PIXEL, nodata="own", bands=_corrected_bands)
+def correct_unwrapping(stack: SeriesInput) -> SeriesInput:
+    """Give pairs the whole turns that close the loops of a pixel.
+
+    Wanted are whole turns u with C u = -round((C phi - wrap C phi) / 2 pi) and the least sum of abs(u), as in Yunjun et
+    al. (2019, phase closure); here pair by pair: each round the pair that closes the most turns gets one, as long as no
+    other pair of the same loops would close as many. What cannot be told apart stays as it is: an error in a pair that
+    one loop alone checks, or in none. ``unwrapping_errors`` shows what is left.
+
+    Parameters
+    ----------
+    stack : series
+        Pairs, with band ``unwrapped`` (rad, referenced: turns are counted relative to the reference).
+
+    Returns
+    -------
+    series
+        Band ``unwrapped`` corrected, NaN where it was; other bands as they are.
+    """
+    if PHASE not in stack.bands or not stack.dates:
+        return stack
+    array = np.array(stack.array, dtype=np.float32, order="C")
+    mended = corrected(layers(stack, PHASE), cycles_of(stack.dates))
+    array[:, stack.bands.index(PHASE)] = mended.reshape(len(array), *array.shape[-2:])
+    return replace(stack, array=array)
+
+
+def _bands(stack: Raster, names: Names, values: Array) -> Raster:
+    array = values.reshape(len(names), *stack.array.shape[-2:])
+    return replace(stack, array=array, kind=Kind.BANDS, bands=names, dates=())
