@@ -1,22 +1,30 @@
-"""Start JupyterLab on a notebook, print its address, and stay until it ends.
+"""Start JupyterLab on a working copy of a notebook, print its address, and stay until it ends.
 
 usage: start_lab.py NOTEBOOK [OPTION OF JUPYTERLAB ...]
+
+All notebooks of its folder are copied to `my-notebooks`, which git does not look at: what is run, saved and written
+there leaves the checkout as it is.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from jupyter_server.serverapp import list_running_servers
 
 ROOT = Path(__file__).resolve().parents[1]
+WORK = ROOT / "my-notebooks"
+# Notebooks as they were copied, to tell a notebook that the user changed from an older one of ours.
+SHIPPED = ".shipped"
 START_SECONDS = 120
 
 
@@ -27,6 +35,9 @@ def main(notebook: str, *options: str) -> int:
     if os.geteuid() == 0:
         command.append("--allow-root")
     quiet_news()
+    for name in work_copies(ROOT / Path(notebook).parent, WORK):
+        print(f"{WORK.name}/{name} is kept as you changed it; a newer one is {Path(notebook).parent / name}")
+    notebook = f"{WORK.name}/{Path(notebook).name}"
     print("Starting JupyterLab ...", flush=True)
     lab = subprocess.Popen(command, cwd=ROOT)
     # Ctrl-C reaches the child too; it ends by itself and is waited for
@@ -58,6 +69,42 @@ def wait_for_address(lab: subprocess.Popen[bytes], notebook: str) -> str | None:
         time.sleep(0.2)
     print("JupyterLab did not start; its messages stand above.", file=sys.stderr)
     return None
+
+
+def work_copies(gallery: Path, work: Path) -> list[str]:
+    """Copy the notebooks of a folder to another; return the names of those that are kept though ours are newer.
+
+    A copy that was only run, so that its cells are still those that were copied, is replaced by a newer one.
+
+    Parameters
+    ----------
+    gallery : Path
+        Folder of the notebooks.
+    work : Path
+        Folder that gets them; made where there is none.
+    """
+    (work / SHIPPED).mkdir(parents=True, exist_ok=True)
+    kept = []
+    for ours in sorted(gallery.glob("*.ipynb")):
+        copy, shipped = work / ours.name, work / SHIPPED / ours.name
+        before = _cells(shipped)
+        if copy.exists() and _cells(copy) != before:
+            if _cells(ours) != before:
+                kept.append(ours.name)
+            continue
+        if not copy.exists() or _cells(ours) != before:
+            shutil.copyfile(ours, copy)
+        shutil.copyfile(ours, shipped)
+    return kept
+
+
+def _cells(notebook: Path) -> Any:
+    """What stands in the cells, without what they gave; None where there is no notebook."""
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        return [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
+from scripts.start_lab import work_copies
 
 ROOT = Path(__file__).resolve().parents[2]
 PIN = re.compile(r"[a-z0-9][a-z0-9.-]*==[0-9][\w.+!]*")
@@ -130,3 +133,29 @@ def test_sizes_are_held(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "long.py: long has 61 lines, at most 60" in done.stdout
     assert "file.py: 401 lines, at most 400" in done.stdout
+
+
+def write_notebook(path: Path, source: str, output: str = "") -> None:
+    cell = {"cell_type": "code", "source": [source], "outputs": [output] if output else []}
+    path.write_text(json.dumps({"cells": [cell]}))
+
+
+def test_notebooks_are_run_as_copies(tmp_path: Path) -> None:
+    gallery, work = tmp_path / "notebooks", tmp_path / "my-notebooks"
+    gallery.mkdir()
+    for name in ("run", "changed"):
+        write_notebook(gallery / f"{name}.ipynb", "1")
+    assert work_copies(gallery, work) == []
+    write_notebook(work / "run.ipynb", "1", "one")
+    write_notebook(work / "changed.ipynb", "2")
+    assert work_copies(gallery, work) == []
+    assert "one" in (work / "run.ipynb").read_text()
+    for name in ("run", "changed"):
+        write_notebook(gallery / f"{name}.ipynb", "3")
+    for _ in range(2):
+        assert work_copies(gallery, work) == ["changed.ipynb"]
+        assert (work / "run.ipynb").read_bytes() == (gallery / "run.ipynb").read_bytes()
+        assert '"2"' in (work / "changed.ipynb").read_text()
+    (work / "changed.ipynb").unlink()
+    assert work_copies(gallery, work) == []
+    assert '"3"' in (work / "changed.ipynb").read_text()
