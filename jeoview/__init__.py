@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from jeoview.catalog.filters import prop as prop
     from jeoview.collection import ImageCollection as ImageCollection
     from jeoview.collection import InterferogramCollection as InterferogramCollection
+    from jeoview.collection import PointCollection as PointCollection
     from jeoview.collection import open_file as open  # noqa: A004 - as gdal.Open and rasterio.open
+    from jeoview.collection import open_points as open_points
+    from jeoview.collection import open_series as open_series
     from jeoview.errors import JeoviewError as JeoviewError
     from jeoview.export import export_package as export_package
     from jeoview.export import open_chain as open_chain
@@ -36,6 +39,8 @@ __all__ = [
     "metres",
     "open",
     "open_chain",
+    "open_points",
+    "open_series",
     "parameter",
     "prop",
     "rgb",
@@ -49,10 +54,13 @@ _HOMES = {
     "InterferogramCollection": "jeoview.collection:InterferogramCollection",
     "JeoviewError": "jeoview.errors:JeoviewError",
     "Map": "jeoview.widgets:Map",
+    "PointCollection": "jeoview.collection:PointCollection",
     "export_package": "jeoview.export:export_package",
     "metres": "jeoview.quantities:metres",
     "open": "jeoview.collection:open_file",
     "open_chain": "jeoview.export:open_chain",
+    "open_points": "jeoview.collection:open_points",
+    "open_series": "jeoview.collection:open_series",
     "parameter": "jeoview.graph:parameter",
     "prop": "jeoview.catalog.filters:prop",
     "rgb": "jeoview.recipes:rgb_of",

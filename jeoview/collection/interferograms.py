@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import html
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,14 +15,15 @@ from jeoview.collection import network, plots, reference, selection, stack
 from jeoview.collection.areas import Geometry
 from jeoview.collection.files import register
 from jeoview.collection.frozen import freeze, user_catalog
+from jeoview.collection.products import geometry_of, height_of, register_stack
 from jeoview.collection.reference import METRES_PER_DEGREE, centre_of
 from jeoview.engine import Engine
 from jeoview.errors import CollectionError, ParameterError, SourceError
 from jeoview.graph import digest
 from jeoview.grid import zoom_for
 from jeoview.image import Image, apply
-from jeoview.io.inspect import inspect
-from jeoview.io.products.interferograms import SENTINEL_1, Pair, PairOptions, Sign, pair_items, read_baselines
+from jeoview.io.products import aria, flatsim, hyp3, licsar, mintpy, opera, pyrate
+from jeoview.io.products.interferograms import SENTINEL_1, Pair, PairOptions, Sign, pair_items
 from jeoview.projection import Bounds, is_geographic
 
 if TYPE_CHECKING:
@@ -123,52 +123,50 @@ class InterferogramCollection:
         """GAMMA products as PyRate takes them: ``*_unw.tif`` and ``*_cc.tif`` below a folder.
 
         Phase is positive away from the satellite, 0 is no data; the wavelength is that of the files' tags.
-        Perpendicular baselines are taken from ``index.csv`` where there is one.
+        Perpendicular baselines are taken from ``index.csv`` where there is one, unit vectors from ``derived/{E,N,U}.tif``.
         """
-        root = Path(folder)
-        unwrapped = _matches(str(root / "**" / "*_unw.tif"))
-        wavelength = _tag(unwrapped[0], "WAVELENGTH_METRES", SENTINEL_1)
-        options = PairOptions(wavelength=wavelength, baselines=read_baselines(root / "index.csv"))
-        return _registered(name or root.name, unwrapped, _find(root, "**/*_cc.tif"), options)
+        return cls(register_stack(folder, name, pyrate.stack))
 
     @classmethod
     def from_licsar(cls, folder: str | Path, name: str | None = None) -> InterferogramCollection:
         """A LiCSAR frame: ``GEOC/D1_D2/D1_D2.geo.unw.tif`` and ``.geo.cc.tif`` (bytes, or 0 to 1 in older ones).
 
-        Phase is positive away from the satellite, 0 is no data.
+        ``FRAME.geo.{E,N,U,hgt}.tif``, ``baselines`` and ``metadata.txt`` are read where they lie below the folder.
         """
-        root = Path(folder)
-        unwrapped, coherence = _matches(str(root / "**" / "*.geo.unw.tif")), _find(root, "**/*.geo.cc.tif")
-        scale = 1.0 / 255.0 if coherence and _is_byte(coherence[0]) else 1.0
-        frame = re.search(r"\d{3}[AD]_\d{5}_\d{6}", str(root.absolute()))
-        properties = {"jeoview:track": frame[0][:4]} if frame else {}
-        options = PairOptions(coherence_scale=scale, properties=properties)
-        return _registered(name or (frame[0] if frame else root.name), unwrapped, coherence, options)
+        return cls(register_stack(folder, name or licsar.frame_of(Path(folder)), licsar.stack))
 
     @classmethod
     def from_hyp3(cls, folder: str | Path, name: str | None = None) -> InterferogramCollection:
-        """HyP3 products (GAMMA and ISCE burst): ``*_unw_phase.tif`` and ``*_corr.tif`` below a folder.
-
-        Phase is positive away from the satellite.
-        """
-        root = Path(folder)
-        return _registered(
-            name or root.name,
-            _matches(str(root / "**" / "*_unw_phase.tif")),
-            _find(root, "**/*_corr.tif"),
-            PairOptions(),
-        )
+        """HyP3 products (GAMMA and ISCE burst): ``*_unw_phase.tif``, ``*_corr.tif``, ``*_lv_theta.tif`` below a folder."""
+        return cls(register_stack(folder, name, hyp3.stack))
 
     @classmethod
     def from_flatsim(cls, folder: str | Path, name: str | None = None) -> InterferogramCollection:
-        """FLATSIM products: ``CNES_InU_*.tif*`` and ``CNES_Coh_*.tif*`` below a folder; phase is positive away."""
-        root = Path(folder)
-        return _registered(
-            name or root.name,
-            _matches(str(root / "**" / "CNES_InU_*.tif*")),
-            _find(root, "**/CNES_Coh_*.tif*"),
-            PairOptions(),
-        )
+        """FLATSIM products: ``CNES_InU_*.tif*``, ``CNES_Coh_*``, ``CNES_CosENU_*`` below a folder."""
+        return cls(register_stack(folder, name, flatsim.stack))
+
+    @classmethod
+    def from_aria(cls, folder: str | Path, name: str | None = None, *, height: float = 0.0) -> InterferogramCollection:
+        """ARIA S1-GUNW files of one frame; baselines are those at ``height`` metres above the ellipsoid."""
+        return cls(register_stack(folder, name, aria.stack, height=height))
+
+    @classmethod
+    def from_mintpy(cls, path: str | Path, name: str | None = None) -> InterferogramCollection:
+        """MintPy's geocoded ``ifgramStack.h5``, or a folder with it; the pairs that ``dropIfgram`` keeps."""
+        return cls(register_stack(path, name, mintpy.stack))
+
+    @classmethod
+    def from_opera(cls, folder: str | Path, name: str | None = None) -> InterferogramCollection:
+        """OPERA DISP-S1 files of one frame: displacement between two dates, read as the phase of a pair."""
+        return cls(register_stack(folder, name, opera.stack))
+
+    def geometry(self, height: Image | float = 0.0) -> Image:
+        """Bands ``los_east``, ``los_north``, ``los_up`` from ground to satellite; ``height`` (m) is asked by ARIA only."""
+        return geometry_of(self.name, height)
+
+    def height(self) -> Image:
+        """Height of the ground in metres, where the product brings it."""
+        return height_of(self.name)
 
     # -- network ---------------------------------------------------------------------------------
 
@@ -376,21 +374,9 @@ def _matches(pattern: str) -> list[Path]:
     return found
 
 
-def _find(root: Path, pattern: str) -> list[Path]:
-    return [path.absolute() for path in sorted(root.glob(pattern))]
-
-
 def _registered(
     name: str, unwrapped: Sequence[Path], coherence: Sequence[Path], options: PairOptions
 ) -> InterferogramCollection:
     items = pair_items(name, unwrapped, coherence, options)
     register(name, f"Interferograms {name}", items)
     return InterferogramCollection(name)
-
-
-def _tag(path: Path, name: str, otherwise: float) -> float:
-    return float(inspect(path).tags.get(name, otherwise))
-
-
-def _is_byte(path: Path) -> bool:
-    return inspect(path).bands[0].data_type == "uint8"

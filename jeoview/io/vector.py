@@ -129,6 +129,11 @@ def write_vector(
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def point_frame(table: Any, lon: Any, lat: Any) -> geopandas.GeoDataFrame:
+    """A table with a point a row, in degrees of EPSG:4326."""
+    return geopandas.GeoDataFrame(table, geometry=geopandas.points_from_xy(lon, lat), crs=WGS84)
+
+
 def _choose(path: Path, layer: str | None) -> str:
     names = vector_layers(path)
     if not names:

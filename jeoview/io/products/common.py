@@ -48,12 +48,20 @@ class Product(Protocol):
         """
 
 
+Headers = dict[tuple[Path, str | None], FileInfo]
+
+
 @dataclass(frozen=True, slots=True)
 class BandFile:
     """A band as a product describes it, and its file."""
 
     band: Band
     path: Path
+
+    @property
+    def variable(self) -> tuple[Path, str | None]:
+        """The file, and the variable in it."""
+        return self.path, self.band.subdataset
 
 
 def safe_file(path: Path, folder: Path) -> Path:
@@ -97,8 +105,11 @@ def make_item(
     time: dt.datetime,
     files: Sequence[BandFile],
     properties: Mapping[str, Any],
+    headers: Headers | None = None,
 ) -> Item:
     """Return an item: the bands get the file's etag, size and type, the item the finest data band's place.
+
+    Items that share files look into each of them once where ``headers`` is handed from one to the next.
 
     Raises
     ------
@@ -107,10 +118,13 @@ def make_item(
     """
     if not files:
         raise SourceError(f"{item_id} holds no band file")
-    headers = {file.path: inspect(file.path) for file in files}
+    known = {} if headers is None else headers
+    for file in files:
+        if file.variable not in known:
+            known[file.variable] = inspect(*file.variable)
     data = [file for file in files if file.band.role == "data"] or list(files)
-    finest = headers[min(data, key=lambda file: headers[file.path].resolution).path]
-    bands = {file.band.name: _complete(file, headers[file.path]) for file in files}
+    finest = known[min(data, key=lambda file: known[file.variable].resolution).variable]
+    bands = {file.band.name: _complete(file, known[file.variable]) for file in files}
     placed = {**place(finest), **properties}
     return Item(collection, item_id, format_time(time), finest.bbox, finest.geometry, placed, bands)
 
@@ -123,6 +137,8 @@ def place(header: FileInfo) -> dict[str, Any]:
 
 
 def _complete(file: BandFile, header: FileInfo) -> Band:
+    if not 1 <= file.band.index <= len(header.bands):
+        raise SourceError(f"{file.path.name} has {len(header.bands)} bands; expected at least {file.band.index}")
     stored = header.bands[file.band.index - 1]
     return replace(
         file.band,

@@ -1,0 +1,238 @@
+"""Products of interferometry as collections and images: stacks and their geometry, series, single results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from jeoview.catalog import Item, Query
+from jeoview.collection import files
+from jeoview.collection.files import register
+from jeoview.collection.frozen import freeze, user_catalog
+from jeoview.errors import CollectionError, ParameterError, SourceError
+from jeoview.graph import digest
+from jeoview.image import Image, apply
+from jeoview.io.products import opera
+from jeoview.io.products.results import result_of
+from jeoview.io.products.stacks import LOS, SUFFIX, Result, Stack
+
+ANGLES = ("incidence", "azimuth")
+
+
+def register_stack(folder: str | Path, name: str | None, read: Callable[[Path, str], Stack], **options: object) -> str:
+    """Put the pairs of a product, and their geometry, into the catalogue; returns the collection's name.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where the product is.
+    name : str, optional
+        Name of the collection; that of the folder, or of the file, by default.
+    read : callable
+        The product's ``stack`` function.
+    **options
+        More of it.
+
+    Raises
+    ------
+    SourceError
+        If there is no such folder, or no such product in it.
+    """
+    root = Path(folder).absolute()
+    if not root.exists():
+        raise SourceError(f"there is no folder {root.name!r} at the path given")
+    title = name or (root.stem if root.is_file() else root.name)
+    stack = read(root, title, **options)
+    register(title, f"Interferograms {title}", stack.pairs)
+    geometry = [stack.geometry] if stack.geometry else []
+    if geometry or title + SUFFIX in user_catalog().collections():
+        register(title + SUFFIX, f"Geometry of {title}", geometry)
+    return title
+
+
+# -- geometry ------------------------------------------------------------------------------------
+
+
+def geometry_of(collection: str, height: Image | float = 0.0) -> Image:
+    """Unit vectors from the ground to the satellite, as bands ``los_east``, ``los_north``, ``los_up``.
+
+    Parameters
+    ----------
+    collection : str
+        Of the interferograms.
+    height : Image or float
+        Metres of the ground above the ellipsoid; only a product whose geometry depends on it (ARIA) asks for it.
+
+    Raises
+    ------
+    CollectionError
+        If the product came without these layers.
+    """
+    item = _geometry_item(collection)
+    if all(name in item.bands for name in LOS):
+        return _geometry_image(item)[LOS]
+    if all(name in item.bands for name in ANGLES):
+        return _line_of_sight(_geometry_image(item)[ANGLES])
+    heights = item.properties.get("jeoview:heights")
+    if not heights:
+        raise CollectionError(
+            f"the interferograms {collection!r} came without unit vectors or angles of the line of sight; the geometry "
+            f"holds {sorted(item.bands)}"
+        )
+    # Coarse cubes: nearest pixels would show as squares of ten kilometres.
+    cube = _geometry_image(item, "bilinear")
+    angles = [_at_height(cube, name, heights, height) for name in ANGLES]
+    return _line_of_sight(apply("join_bands", angles, {}))
+
+
+def height_of(collection: str) -> Image:
+    """Height of the ground in metres, as the product gives it.
+
+    Raises
+    ------
+    CollectionError
+        If the product came without it.
+    """
+    item = _geometry_item(collection)
+    if "height" not in item.bands:
+        raise CollectionError(f"the interferograms {collection!r} came without heights; open a height model")
+    return apply("with_unit", (_geometry_image(item)["height"],), {"unit": "m"})
+
+
+def _geometry_item(collection: str) -> Item:
+    catalog = user_catalog()
+    name = collection + SUFFIX
+    items = catalog.search(Query(name)) if name in catalog.collections() else []
+    if not items:
+        raise CollectionError(
+            f"the interferograms {collection!r} came without geometry layers (E, N, U or incidence and azimuth); lay "
+            "them beside and open the stack again"
+        )
+    return items[0]
+
+
+def _geometry_image(item: Item, resampling: str = "nearest") -> Image:
+    info = user_catalog().collection(item.collection)
+    return apply("mosaic", (freeze(info, [item], resampling),), {})
+
+
+def _line_of_sight(angles: Image) -> Image:
+    return apply("line_of_sight", (angles,), {})
+
+
+def _at_height(cube: Image, name: str, heights: Sequence[float], height: Image | float) -> Image:
+    """One band of a cube at a height: linear between levels, constant above and below them."""
+    order = sorted(range(len(heights)), key=lambda i: heights[i])
+    bands = [cube[f"{name}_{i + 1}"].rename(bands=(name,)) for i in order]
+    levels = [heights[i] for i in order]
+    value = bands[0]
+    for (low, high), (below, above) in zip(pairwise(levels), pairwise(bands), strict=True):
+        value = value + (above - below) * _share(height, low, high)
+    return value
+
+
+def _share(height: Image | float, low: float, high: float) -> Image | float:
+    """How far a height lies from the lower level to the upper one: 0 to 1."""
+    if isinstance(height, Image):
+        return apply(
+            "clip",
+            (apply("with_unit", (height,), {"unit": ""}) * (1 / (high - low)) - low / (high - low),),
+            {"min": 0.0, "max": 1.0},
+        )
+    return min(max((height - low) / (high - low), 0.0), 1.0)
+
+
+# -- results -------------------------------------------------------------------------------------
+
+
+def open_series(path: str | Path) -> Image:
+    """Open a displacement series that another program computed.
+
+    Parameters
+    ----------
+    path : str or Path
+        MintPy's ``timeseries*.h5``, LiCSBAS's ``cum*.h5``, FLATSIM's ``CNES_DTs_*.tif``, or a folder of OPERA DISP-S1
+        files of one frame, which are inverted as the network of pairs that they are.
+
+    Returns
+    -------
+    Image
+        Series of one band ``displacement``, metres, positive towards the satellite; NaN where there is none.
+
+    Raises
+    ------
+    SourceError
+        If it does not exist, is none of these, or is broken.
+    """
+    file = Path(path).absolute()
+    if not file.exists():
+        raise SourceError(f"there is no file {file.name!r} at the path given")
+    if file.is_dir():
+        return _opera_series(file)
+    name = f"series-{digest(str(file))[:12]}"
+    found = result_of(file, name, series=True)
+    if found is None or not found.series:
+        raise SourceError(
+            f"{file.name} is no displacement series; expected MintPy's timeseries.h5, LiCSBAS's cum.h5, FLATSIM's "
+            "CNES_DTs_*.tif or a folder of OPERA DISP-S1 files" + ("; open it with jeoview.open" if found else "")
+        )
+    register(name, file.name, found.items)
+    return _series_image(name, found)
+
+
+def _series_image(name: str, found: Result) -> Image:
+    series = freeze(user_catalog().collection(name), found.items)
+    if not found.zeros_are_empty:
+        return series
+    moved = apply("max", (apply("absolute", (series,), {}),), {})
+    return apply("mask", (series, moved), {})
+
+
+def _opera_series(folder: Path) -> Image:
+    name = register_stack(folder, f"series-{digest(str(folder))[:12]}", opera.stack)
+    items = user_catalog().search(Query(name))
+    stack = freeze(user_catalog().collection(name), items, stack="pairs")
+    phase = stack["unwrapped"]
+    if "recommended_mask" in stack.bands:
+        phase = apply("mask", (phase, stack["recommended_mask"]), {})
+    return apply("invert", (phase,), {"wavelength": items[0].properties["jeoview:wavelength"]})
+
+
+def open_file(path: str | Path, **options: Any) -> Image:
+    """Open one raster file as an image.
+
+    Results of interferometry come in our sign and units: MintPy's ``velocity.h5`` and masks, LiCSBAS's ``cum.h5``
+    (its velocity), FLATSIM's ``MV-LOS``, ``Net`` and ``TCoh``, HyP3's ``los_disp``, one file of OPERA DISP-S1. Velocity is in
+    mm/yr, displacement in metres, both positive towards the satellite. With options a file is read as it is.
+
+    Parameters
+    ----------
+    path : str or Path
+        Any raster that GDAL reads and that is georeferenced, or one of the files above.
+    **options
+        As `ImageCollection.from_files`.
+
+    Raises
+    ------
+    SourceError
+        If it does not exist, is broken, or has no place on the earth.
+    ParameterError
+        If it holds a displacement series, which `open_series` opens.
+    """
+    file = Path(path).absolute()
+    known = None if options or not file.is_file() else _open_result(file)
+    return files.open_file(path, **options) if known is None else known
+
+
+def _open_result(file: Path) -> Image | None:
+    """The bands of a single result file, in our sign and units; None where it is none that is known."""
+    name = f"result-{digest(str(file))[:12]}"
+    found = result_of(file, name, series=False)
+    if found is None:
+        return None
+    if found.series:
+        raise ParameterError(f"{file.name} holds a displacement series; open it with jeoview.open_series")
+    register(name, file.name, found.items)
+    return apply("mosaic", (freeze(user_catalog().collection(name), found.items),), {})

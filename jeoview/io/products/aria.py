@@ -1,0 +1,129 @@
+"""ARIA S1-GUNW: unwrapped Sentinel-1 interferograms of the JPL, one netCDF-4 file a pair and frame.
+
+The product's reference is the later date, so its phase is positive for motion towards the satellite: it is read
+with scale -1, and the perpendicular baseline likewise. Incidence, azimuth and baseline are coarse cubes over height;
+azimuth points from the ground to the satellite, in degrees anticlockwise from east.
+
+Source: ARIA standard product description (JPL), as read by ARIA-tools and MintPy's prep_aria.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jeoview.catalog.items import Band, CollectionInfo, Item
+from jeoview.errors import ParameterError, SourceError
+from jeoview.io.hdf5 import Contents, contents
+from jeoview.io.products.common import BandFile
+from jeoview.io.products.interferograms import SENTINEL_1
+from jeoview.io.products.stacks import (
+    PairSource,
+    Stack,
+    angle_band,
+    day_of,
+    geometry_item,
+    midnight,
+    ordered,
+    pair_list,
+)
+
+COLLECTIONS: Mapping[str, CollectionInfo] = {}
+DATA = "science/grids/data"
+GEOMETRY = "science/grids/imagingGeometry"
+WAVELENGTH = "science/radarMetaData/wavelength"
+_NAME = re.compile(r"S1-GUNW-([AD])-([RL])-(\d{3})-tops-(\d{8})_(\d{8})-(\d{6}).*\.nc", re.ASCII)
+_ORBITS = {"A": "ascending", "D": "descending"}
+_OPTIONAL = {"connected_components": "connectedComponents", "amplitude": "amplitude"}
+
+
+def recognise(folder: Path) -> list[Item] | None:
+    """Return the items of the GUNW files in a folder, or None where there are none."""
+    return stack(folder, folder.name).items if any(_NAME.fullmatch(path.name) for path in folder.glob("*.nc")) else None
+
+
+def stack(folder: Path, collection: str, height: float = 0.0) -> Stack:
+    """Return the pairs of the GUNW files below a folder, and the geometry of the first.
+
+    Parameters
+    ----------
+    folder : Path
+        Files of one frame; those of several frames go into folders of their own.
+    collection : str
+        Name of the collection.
+    height : float
+        Metres of the ground above the ellipsoid, where the perpendicular baseline is taken.
+
+    Raises
+    ------
+    SourceError
+        If there is no such file, one is broken, or two are of the same pair.
+    """
+    if not np.isfinite(height):
+        raise ParameterError(f"height is {height!r}; expected metres")
+    named = [(path, match) for path in sorted(folder.rglob("*.nc")) if (match := _NAME.fullmatch(path.name))]
+    if not named:
+        raise SourceError(f"{folder.name}: no file such as S1-GUNW-A-R-124-tops-20190614_20190602-...nc")
+    pairs = pair_list(collection, [_pair(path, match, height) for path, match in named])
+    first = named[0][0]
+    return Stack(pairs, _geometry(first, collection, pairs[0].properties["start_datetime"]))
+
+
+def _pair(path: Path, match: re.Match[str], height: float) -> PairSource:
+    orbit, side, track, later, earlier, _ = match.groups()
+    pair = ordered(day_of(earlier, path.name), day_of(later, path.name), path.name)
+    with contents(path) as found:
+        found.require(f"{DATA}/unwrappedPhase", f"{DATA}/coherence", what="S1-GUNW product")
+        wavelength = float(found.text(WAVELENGTH)) if WAVELENGTH in found else SENTINEL_1
+        properties = {
+            "jeoview:wavelength": wavelength,
+            "jeoview:sign": "positive phase means motion towards; reference is the later date (ARIA)",
+            "jeoview:track": f"{track}{orbit}",
+            "sat:orbit_state": _ORBITS[orbit],
+            "sat:observation_direction": "right" if side == "R" else "left",
+        }
+        if f"{GEOMETRY}/perpendicularBaseline" in found:
+            # From the later to the earlier date in the product; ours is the other way.
+            properties["jeoview:bperp"] = -_mean_at(found, "perpendicularBaseline", height)
+        return PairSource(pair, _files(found, path), properties)
+
+
+def _files(found: Contents, path: Path) -> list[BandFile]:
+    bands = [
+        Band("unwrapped", "", nodata=0.0, unit="rad", scale=-1.0, subdataset=f"{DATA}/unwrappedPhase"),
+        Band("coherence", "", nodata=0.0, subdataset=f"{DATA}/coherence"),
+    ]
+    for ours, name in _OPTIONAL.items():
+        if f"{DATA}/{name}" in found:
+            role = "quality" if ours == "connected_components" else "data"
+            bands.append(Band(ours, "", role=role, subdataset=f"{DATA}/{name}"))
+    return [BandFile(band, path) for band in bands]
+
+
+def _mean_at(found: Contents, name: str, height: float) -> float:
+    """The mean of a cube at a height, linear between its levels."""
+    heights = found.array(f"{GEOMETRY}/heightsMeta").astype(np.float64)
+    cube = found.array(f"{GEOMETRY}/{name}").astype(np.float64)
+    order = np.argsort(heights)
+    means = np.array([np.nanmean(level) if np.isfinite(level).any() else np.nan for level in cube])[order]
+    return float(np.interp(height, heights[order], means))
+
+
+def _geometry(path: Path, collection: str, start: str) -> Item | None:
+    with contents(path) as found:
+        names = [f"{GEOMETRY}/{name}" for name in ("incidenceAngle", "azimuthAngle", "heightsMeta")]
+        if not all(name in found for name in names):
+            return None
+        heights = [float(value) for value in found.array(names[2]).ravel()]
+    files = [
+        BandFile(angle_band(f"{ours}_{i}", kind, index=i, subdataset=name), path)
+        for ours, kind, name in (("incidence", "incidence", names[0]), ("azimuth", "azimuth_east", names[1]))
+        for i in range(1, len(heights) + 1)
+    ]
+    text = "cubes over height; azimuth from ground to satellite, degrees anticlockwise from east"
+    extra: dict[str, Any] = {"heights": heights}
+    return geometry_item(collection, files, midnight(day_of(start, path.name)), text, **extra)

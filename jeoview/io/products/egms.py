@@ -1,0 +1,149 @@
+"""Points of the European Ground Motion Service: CSV files of L2a, L2b and L3, plain or zipped.
+
+Both generations of column names are read under those of the newer one, comma or semicolon alike. Displacement
+and velocity along the line of sight are positive towards the satellite, those of L3 upwards or eastwards.
+Source: EGMS "Product description document" and "End user interface manual", Copernicus Land Monitoring Service.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from jeoview.errors import RefusedError, SourceError, choices
+
+RENAMED = {"height": "height_ortho", "height_wgs84": "height_ellipse", "rmse": "rmse_ts"}
+UNITS = {
+    "mean_velocity": "mm/yr",
+    "mean_velocity_std": "mm/yr",
+    "gnss_velocity": "mm/yr",
+    "acceleration": "mm/yr2",
+    "acceleration_std": "mm/yr2",
+    "seasonality": "mm",
+    "seasonality_std": "mm",
+    "rmse_ts": "mm",
+    "height_ortho": "m",
+    "height_ellipse": "m",
+    "incidence_angle": "deg",
+    "track_angle": "deg",
+}
+NEEDED = ("pid", "easting", "northing", "mean_velocity")
+CRS = "EPSG:3035"
+MAX_BYTES = 8 << 30
+_DAY = re.compile(r"\d{8}", re.ASCII)
+_NAME = re.compile(r"EGMS_(L2a|L2b|L3)_", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PointTable:
+    """What a file of points holds.
+
+    Parameters
+    ----------
+    name : str
+        Of the file, without its ending.
+    level : str
+        ``L2a``, ``L2b``, ``L3``, or empty where the name does not say it.
+    attributes : DataFrame
+        One row a point; the columns of the file but for the dates, under their newer names.
+    dates : tuple of date
+        In order.
+    displacement : (point, date) float32
+        Metres; NaN where there is none.
+    """
+
+    name: str
+    level: str
+    attributes: pd.DataFrame
+    dates: tuple[dt.date, ...]
+    displacement: NDArray[np.float32]
+
+
+def is_points(path: Path) -> bool:
+    """Whether a file's name says that it holds EGMS points."""
+    return bool(_NAME.match(path.name)) and path.suffix.lower() in (".csv", ".zip")
+
+
+def read_points(path: Path) -> PointTable:
+    """Read a CSV file of points, or the only one in a zip file.
+
+    Raises
+    ------
+    SourceError
+        If it does not exist, is broken, or lacks a column; the message says which and what there is.
+    RefusedError
+        If a zip file unpacks to more than 8 GB.
+    """
+    if not path.is_file():
+        raise SourceError(f"there is no file {path.name!r} at the path given")
+    try:
+        with _text(path) as stream:
+            table = _parsed(stream, path.name)
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError) as error:
+        raise SourceError(f"{path.name} is a broken zip file") from error
+    except (UnicodeDecodeError, pd.errors.ParserError, ValueError) as error:
+        raise SourceError(f"{path.name} is no table of points: expected the columns of an EGMS CSV file") from error
+    return _table(path, table)
+
+
+@contextmanager
+def _text(path: Path) -> Iterator[IO[bytes]]:
+    if not zipfile.is_zipfile(path):
+        if path.suffix.lower() == ".zip":
+            raise SourceError(f"{path.name} is a broken zip file")
+        with path.open("rb") as stream:
+            yield stream
+        return
+    with zipfile.ZipFile(path) as files:
+        members = [member for member in files.infolist() if member.filename.lower().endswith(".csv")]
+        if len(members) != 1:
+            raise SourceError(f"{path.name} holds {len(members)} CSV files; expected one")
+        if members[0].file_size > MAX_BYTES:
+            raise RefusedError(f"{path.name} unpacks to more than {MAX_BYTES >> 30} GB")
+        yield io.BytesIO(files.read(members[0]))
+
+
+def _parsed(stream: IO[bytes], name: str) -> pd.DataFrame:
+    head = stream.readline(1 << 20).decode("utf-8-sig")
+    separator = ";" if head.count(";") > head.count(",") else ","
+    columns = [column.strip().strip('"') for column in head.strip().split(separator)]
+    found = [RENAMED.get(column, column) for column in columns]
+    for column in NEEDED:
+        if column not in found:
+            raise SourceError(
+                f"{name} is no table of EGMS points: column {column!r} is missing; {choices(column, found[:40])}"
+            )
+    if len(set(found)) != len(found):
+        raise SourceError(f"{name}: a column stands twice")
+    types: dict[str, Any] = {column: str for column in ("pid", "mp_type") if column in found}
+    types |= {column: "float32" for column in found if _DAY.fullmatch(column)}
+    table = pd.read_csv(stream, sep=separator, header=None, names=found, dtype=types, encoding="utf-8", index_col=False)
+    if table.empty:
+        raise SourceError(f"{name} holds no point")
+    return table
+
+
+def _table(path: Path, table: pd.DataFrame) -> PointTable:
+    days = sorted(column for column in table.columns if _DAY.fullmatch(column))
+    try:
+        dates = tuple(dt.datetime.strptime(day, "%Y%m%d").replace(tzinfo=dt.UTC).date() for day in days)
+    except ValueError as error:
+        raise SourceError(f"{path.name}: a column is named like a date and is none") from error
+    attributes = table.drop(columns=days)
+    bad = [name for name in NEEDED[1:] if not np.issubdtype(attributes[name].to_numpy().dtype, np.number)]
+    if bad or attributes[["easting", "northing"]].isna().to_numpy().any():
+        raise SourceError(f"{path.name}: {', '.join(bad or ['easting, northing'])} holds something that is no number")
+    metres: NDArray[np.float32] = table[days].to_numpy(np.float32) / np.float32(1000.0)
+    level = _NAME.match(path.name)
+    return PointTable(path.stem, level[1] if level else "", attributes, dates, metres)

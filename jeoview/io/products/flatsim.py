@@ -1,0 +1,124 @@
+"""FLATSIM products of ForM@Ter: ``CNES_TYPE_GEOMETRY_[DATE1_DATE2]_NNrlks.EXT``, GeoTIFFs.
+
+Everything is in radians and positive away from the satellite, series and velocity too; CosENU points from the
+satellite to the ground. Both are turned round by the scale of the bands.
+Source: FLATSIM product description (Thollard et al. 2021, doi:10.3390/rs13183734).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from jeoview.catalog.items import Band, CollectionInfo, Item
+from jeoview.catalog.times import parse_time
+from jeoview.errors import SourceError
+from jeoview.io.inspect import FileInfo, inspect
+from jeoview.io.products.common import BandFile, Headers, make_item, read_text
+from jeoview.io.products.interferograms import SENTINEL_1, PairOptions, pair_items
+from jeoview.io.products.stacks import LOS, Result, Stack, day_of, geometry_item, midnight, phase_to_metres
+
+COLLECTIONS: Mapping[str, CollectionInfo] = {}
+SIGN = "phase, displacement and velocity in radians, positive away (FLATSIM)"
+_NAME = re.compile(r"CNES_([A-Za-z-]+)_(?:([a-z]+)_)?.*\.tiff?", re.ASCII)
+_DAY = re.compile(r"(?<!\d)\d{8}(?!\d)")
+# Bands of the quality files, in their order.
+_QUALITY = {
+    "Net": ("rms_misclosure", "pair_count", "date_count", "triplet_coherence", "triplet_bias"),
+    "TCoh": ("temporal_coherence",),
+}
+
+
+def recognise(folder: Path) -> list[Item] | None:
+    """Return the items of a folder of FLATSIM interferograms, or None where there are none in or one folder below it."""
+    here = [*folder.glob("CNES_InU_*.tif*"), *folder.glob("*/CNES_InU_*.tif*")]
+    return stack(folder, folder.name).items if here else None
+
+
+def stack(folder: Path, collection: str) -> Stack:
+    """Return the pairs ``CNES_InU_*`` and ``CNES_Coh_*`` below a folder, and the geometry of ``CNES_CosENU_*``.
+
+    Raises
+    ------
+    SourceError
+        If no geocoded file matches, or one is broken.
+    """
+    phases = _below(folder, "InU")
+    if not phases:
+        raise SourceError(f"{folder.name}: no geocoded FLATSIM interferogram such as CNES_InU_geo_D1_D2_8rlks.tif")
+    options = PairOptions(properties={"jeoview:sign": SIGN})
+    pairs = pair_items(collection, phases, _below(folder, "Coh"), options)
+    files = [
+        BandFile(Band(name, "", index=i, scale=-1.0, nodata=0.0), path)
+        for path in _below(folder, "CosENU")[:1]
+        for i, name in enumerate(LOS, 1)
+    ]
+    text = "CosENU: unit vector from satellite to ground (FLATSIM), turned round"
+    return Stack(pairs, geometry_item(collection, files, parse_time(pairs[0].datetime), text))
+
+
+def _below(folder: Path, kind: str) -> list[Path]:
+    found = sorted(path for path in folder.rglob(f"CNES_{kind}_*.tif*") if path.suffix.lower() in (".tif", ".tiff"))
+    return [path for path in found if "_radar_" not in path.name]
+
+
+def result(path: Path, collection: str, series: bool) -> Result | None:  # noqa: ARG001 - every family is asked alike
+    """Return what a FLATSIM result holds, or None where it is none.
+
+    ``DTs`` is a series of ``displacement`` in metres, ``MV-LOS`` a band ``velocity`` in mm/yr, ``Net`` and ``TCoh``
+    quality bands.
+    """
+    match = _NAME.fullmatch(path.name)
+    if match is None or match[1] not in ("DTs", "MV-LOS", *_QUALITY):
+        return None
+    if match[1] == "DTs":
+        return _series(path, collection)
+    if match[1] == "MV-LOS":
+        metres = phase_to_metres(SENTINEL_1)
+        bands = [Band("velocity", "", scale=1000.0 * metres, nodata=0.0, unit="mm/yr")]
+    else:
+        names = _QUALITY[match[1]]
+        bands = [Band(name, "", index=i) for i, name in enumerate(names, 1)]
+    files = [BandFile(band, path) for band in bands]
+    return Result([make_item(collection, path.stem, midnight(_any_day(path)), files, {"jeoview:sign": SIGN})], False)
+
+
+def _any_day(path: Path) -> dt.date:
+    found = _DAY.findall(path.name)
+    return day_of(found[-1], path.name) if found else dt.date(1970, 1, 1)
+
+
+def _series(path: Path, collection: str) -> Result:
+    header = inspect(path)
+    days = _days(path, header)
+    headers: Headers = {(path, None): header}
+    scale = phase_to_metres(SENTINEL_1)
+    items = [
+        make_item(
+            collection,
+            f"{day:%Y%m%d}",
+            midnight(day),
+            [BandFile(Band("displacement", "", index=i, scale=scale, unit="m"), path)],
+            {"jeoview:sign": SIGN, "jeoview:wavelength": SENTINEL_1},
+            headers,
+        )
+        for i, day in enumerate(days, 1)
+    ]
+    return Result(items, series=True, zeros_are_empty=True)
+
+
+def _days(path: Path, header: FileInfo) -> list[dt.date]:
+    """The dates of the bands: their descriptions, else a text file beside whose lines are as many."""
+    said = [_DAY.search(band.description) for band in header.bands]
+    if all(said):
+        return [day_of(found[0], path.name) for found in said if found]
+    for table in sorted(path.parent.glob("*.txt")):
+        lines = [found[0] for line in read_text(table, path.parent).splitlines() if (found := _DAY.search(line))]
+        if len(lines) == len(header.bands):
+            return [day_of(line, table.name) for line in lines]
+    raise SourceError(
+        f"{path.name}: the dates of its {len(header.bands)} bands are not known; expected them as descriptions of the "
+        "bands, or one a line in a text file beside it"
+    )
