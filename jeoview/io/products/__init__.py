@@ -8,11 +8,14 @@ from pathlib import Path
 
 from jeoview.catalog.items import CollectionInfo, Item
 from jeoview.errors import ParameterError, RefusedError, SourceError
-from jeoview.io.products import landsat, sentinel2
+from jeoview.io.products import aria, flatsim, hyp3, landsat, licsar, mintpy, opera, pyrate, sentinel2
 from jeoview.io.products.common import Product, safe_file
+from jeoview.io.products.egms import is_points
 from jeoview.io.products.generic import FileOptions, dates_of, file_item
+from jeoview.io.products.results import result_of
+from jeoview.io.products.stacks import SUFFIX
 
-PRODUCTS: tuple[Product, ...] = (sentinel2, landsat)
+PRODUCTS: tuple[Product, ...] = (sentinel2, landsat, aria, opera, mintpy, licsar, hyp3, flatsim, pyrate)
 RASTER_SUFFIXES = {
     ".tif",
     ".tiff",
@@ -77,7 +80,7 @@ def scan_folder(folder: Path, collection: str | None = None, date: str | None = 
         below.sort()
         place = Path(here)
         try:
-            found = _recognise(place)
+            found = _recognise(place, root)
         except (SourceError, RefusedError) as error:
             scan.skipped.append((place.name, str(error)))
             below.clear()
@@ -90,31 +93,48 @@ def scan_folder(folder: Path, collection: str | None = None, date: str | None = 
     return scan
 
 
-def _recognise(folder: Path) -> tuple[Product, list[Item]] | None:
+def _recognise(folder: Path, root: Path) -> tuple[Product, list[Item]] | None:
     for product in PRODUCTS:
         items = product.recognise(folder)
         if items is not None:
+            for path in {band.href for item in items for band in item.bands.values()}:
+                safe_file(Path(path), root)
             return product, items
     return None
 
 
 def _take(scan: Scan, product: Product, items: list[Item], collection: str | None) -> None:
     for item in items:
-        info = product.COLLECTIONS[item.collection]
-        name = collection or info.name
+        info = product.COLLECTIONS.get(item.collection) or CollectionInfo(item.collection, item.collection)
+        # Where the satellite was stands beside the pairs, not among them.
+        suffix = SUFFIX if collection and item.collection.endswith(SUFFIX) else ""
+        name = (collection or info.name) + suffix
         scan.items.append(replace(item, collection=name))
         scan.collections[name] = replace(info, name=name)
 
 
 def _scan_files(scan: Scan, paths: list[Path], root: Path, collection: str, date: str | None) -> None:
     for path in paths:
+        if is_points(path):
+            scan.skipped.append((path.name, "points are no raster; open them with jeoview.open_points"))
         if path.suffix.lower() not in RASTER_SUFFIXES:
             continue
         try:
-            item_id = "-".join(path.relative_to(root).with_suffix("").parts)
-            time = dates_of([path], date)[path]
-            scan.items.append(file_item(safe_file(path, root), collection, item_id, time, FileOptions()))
+            items = _file_items(safe_file(path, root), path, root, collection, date)
         except (SourceError, RefusedError) as error:
             scan.skipped.append((path.name, str(error)))
         else:
-            scan.collections.setdefault(collection, CollectionInfo(collection, collection))
+            scan.items.extend(items)
+            scan.collections.setdefault(items[0].collection, CollectionInfo(items[0].collection, items[0].collection))
+
+
+def _file_items(file: Path, path: Path, root: Path, collection: str, date: str | None) -> list[Item]:
+    """The items of one file, which lies in ``path`` or is linked from there: many where it is a series of dates."""
+    item_id = "-".join(path.relative_to(root).with_suffix("").parts)
+    result = result_of(file, collection, series=True)
+    if result is None:
+        return [file_item(file, collection, item_id, dates_of([path], date)[path], FileOptions())]
+    if result.series:
+        # The dates of two series must not mix.
+        return [replace(item, collection=f"{collection}-{item_id}") for item in result.items]
+    return [replace(item, id=item_id) for item in result.items]

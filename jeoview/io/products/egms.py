@@ -144,6 +144,6 @@ def _table(path: Path, table: pd.DataFrame) -> PointTable:
     bad = [name for name in NEEDED[1:] if not np.issubdtype(attributes[name].to_numpy().dtype, np.number)]
     if bad or attributes[["easting", "northing"]].isna().to_numpy().any():
         raise SourceError(f"{path.name}: {', '.join(bad or ['easting, northing'])} holds something that is no number")
-    metres: NDArray[np.float32] = table[days].to_numpy(np.float32) / np.float32(1000.0)
+    metres = (table[days].to_numpy(np.float32) / np.float32(1000.0)).astype(np.float32, copy=False)
     level = _NAME.match(path.name)
     return PointTable(path.stem, level[1] if level else "", attributes, dates, metres)

@@ -26,7 +26,7 @@ _ORBITS = {"A": "ascending", "D": "descending"}
 
 def recognise(folder: Path) -> list[Item] | None:
     """Return the items of a frame's folder, or None where it is none."""
-    if not any(folder.glob("**/*.geo.unw.tif")) or not _FRAME.search(folder.name):
+    if not _FRAME.fullmatch(folder.name) or not any(folder.glob("**/*.geo.unw.tif")):
         return None
     return stack(folder, frame_of(folder)).items
 

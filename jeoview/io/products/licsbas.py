@@ -10,21 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jeoview.catalog.items import Band, CollectionInfo, Item
+from jeoview.catalog.items import Band
 from jeoview.io.hdf5 import Contents, contents, is_hdf5
 from jeoview.io.products.common import BandFile, Headers, make_item
 from jeoview.io.products.stacks import Result, day_of, midnight
 
-COLLECTIONS: Mapping[str, CollectionInfo] = {}
 SIGN = "displacement in mm, positive towards (LiCSBAS)"
 _UNITS = {"vel": "mm/yr", "vstd": "mm/yr", "vintercept": "mm", "hgt": "m", "resid_rms": "mm", "stc": "mm"}
 _NAMES = {"vel": "velocity", "vstd": "std", "hgt": "height"}
-
-
-def recognise(folder: Path) -> list[Item] | None:
-    """Return the dates of ``cum.h5`` in a folder, or None where it holds none."""
-    found = result(folder / "cum.h5", folder.name, series=True) if (folder / "cum.h5").is_file() else None
-    return found.items if found else None
 
 
 def result(path: Path, collection: str, series: bool) -> Result | None:

@@ -38,6 +38,7 @@ _PER_YEAR = 1000.0
 _KNOWN = {
     "velocity": ("velocity", "mm/yr", _PER_YEAR),
     "velocityStd": ("std", "mm/yr", _PER_YEAR),
+    "temporalCoherence": ("temporal_coherence", "", 1.0),
     "intercept": ("intercept", "m", 1.0),
     "annualAmplitude": ("amplitude", "m", 1.0),
     "height": ("height", "m", 1.0),
@@ -48,7 +49,9 @@ _KNOWN = {
 
 def recognise(folder: Path) -> list[Item] | None:
     """Return the items of the stack in a folder, or None where it holds none."""
-    return stack(folder / STACK, folder.name).items if is_hdf5(folder / STACK) else None
+    # MintPy's own folder for it says nothing; the one above is named by the user.
+    name = folder.parent.name if folder.name == "inputs" else folder.name
+    return stack(folder / STACK, name).items if is_hdf5(folder / STACK) else None
 
 
 def stack(path: Path, collection: str) -> Stack:
