@@ -12,12 +12,11 @@ from tqdm import tqdm
 
 from jeoview.catalog import Item
 from jeoview.demo.dem import dem_grid
-from jeoview.demo.folder import catalogue, finish, is_ready, register, renamed
+from jeoview.demo.folder import Demo
 from jeoview.demo.items import COLLECTIONS, write_dem, write_scene
 from jeoview.demo.sentinel2 import PASSES, Pass, Stage, Tile, scene, stage, tiles
 from jeoview.demo.terrain import GROUND, relief
 from jeoview.demo.vectors import layers
-from jeoview.errors import ParameterError, choices
 from jeoview.io.vector import write_vector
 from jeoview.projection import Bounds, transform_bounds
 from jeoview.settings import settings
@@ -92,32 +91,21 @@ def prepare(home: Path | None = None, size: Size = "full", progress: bool = True
     JeoviewError
         If a file cannot be written.
     """
-    if size not in PLANS:
-        raise ParameterError(f"size is {size!r}; {choices(str(size), PLANS)}")
-    target = (home or settings().home) / "demo"
-    if not is_ready(target, VERSION, size):
-        _build(target, size, progress)
-    register(target, catalogue(home), COLLECTIONS)
-    return target
+    return DEMO.prepare(home, size, progress)
 
 
 def vectors_path(home: Path | None = None) -> Path:
     """The GeoPackage with districts, parcels, protected areas, the fire's perimeter and towns."""
-    return (home or settings().home) / "demo" / VECTORS
-
-
-# -- on disk -------------------------------------------------------------------------------------
-
-
-def _build(target: Path, size: str, progress: bool) -> None:
-    plan = PLANS[size]
-    with renamed(target) as folder:
-        items = [*_write_scenes(folder, plan, progress), write_dem(folder, _bbox(plan))]
-        write_vector(folder / VECTORS, layers(_area(plan), _area(plan)), written="2023-12-31T00:00:00Z")
-        finish(folder, items, VERSION, size)
+    return (home or settings().home) / DEMO.folder / VECTORS
 
 
 # -- simulation ----------------------------------------------------------------------------------
+
+
+def _write(folder: Path, plan: Plan, progress: bool) -> list[Item]:
+    items = [*_write_scenes(folder, plan, progress), write_dem(folder, _bbox(plan))]
+    write_vector(folder / VECTORS, layers(_area(plan), _area(plan)), written="2023-12-31T00:00:00Z")
+    return items
 
 
 def _write_scenes(folder: Path, plan: Plan, progress: bool) -> list[Item]:
@@ -160,3 +148,6 @@ def _bbox(plan: Plan) -> Bounds:
     west, south, east, north = zip(*(tile.grid.bbox for tile in plan.tiles), strict=True)
     margin = 1 / 60
     return dem_grid((min(west) - margin, min(south) - margin, max(east) + margin, max(north) + margin)).bounds
+
+
+DEMO = Demo("demo", VERSION, PLANS, COLLECTIONS, _write)

@@ -5,14 +5,63 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from jeoview.catalog import Catalog, CollectionInfo, Item, Query
 from jeoview.catalog.stac import from_stac, to_stac
 from jeoview.demo.items import at_home
+from jeoview.errors import ParameterError, choices
 from jeoview.settings import settings
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True)
+class Demo(Generic[P]):
+    """Collections that are simulated once and kept in one folder.
+
+    Parameters
+    ----------
+    folder : str
+        Its name below the home.
+    version : int
+        Raised when the simulation changes: what an older one wrote is made anew.
+    plans : mapping
+        How much is simulated, by the name of the size.
+    collections : sequence of CollectionInfo
+        What is put into the catalogue.
+    write : callable
+        Simulates a plan into an empty folder, perhaps with a progress bar; gives the items.
+    """
+
+    folder: str
+    version: int
+    plans: Mapping[str, P]
+    collections: Sequence[CollectionInfo]
+    write: Callable[[Path, P, bool], Iterable[Item]]
+
+    def prepare(self, home: Path | None, size: str, progress: bool) -> Path:
+        """The folder, all of it there and in the catalogue.
+
+        Raises
+        ------
+        ParameterError
+            If there is no such size.
+        JeoviewError
+            If a file cannot be written.
+        """
+        if size not in self.plans:
+            raise ParameterError(f"size is {size!r}; {choices(str(size), self.plans)}")
+        target = (home or settings().home) / self.folder
+        if not is_ready(target, self.version, size):
+            with renamed(target) as folder:
+                finish(folder, self.write(folder, self.plans[size], progress), self.version, size)
+        register(target, catalogue(home), self.collections)
+        return target
 
 
 def catalogue(home: Path | None) -> Path:

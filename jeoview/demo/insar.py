@@ -12,12 +12,11 @@ from tqdm import tqdm
 from jeoview.catalog import Item
 from jeoview.demo import decorrelation, volcano
 from jeoview.demo.build import Size
-from jeoview.demo.folder import catalogue, finish, is_ready, register, renamed
+from jeoview.demo.folder import Demo
 from jeoview.demo.insar_items import COLLECTIONS, HOME, tags, write_geometry, write_pair, write_velocity
 from jeoview.demo.orbits import TRACKS, Track, acquisitions, pairs
 from jeoview.demo.stack import Stack, simulate
 from jeoview.demo.truth import Truth, read_truth, velocities, write_track
-from jeoview.errors import ParameterError, choices
 from jeoview.grid import Grid
 from jeoview.settings import settings
 
@@ -86,14 +85,7 @@ def prepare_insar(home: Path | None = None, size: Size = "full", progress: bool 
     JeoviewError
         If a file cannot be written.
     """
-    if size not in PLANS:
-        raise ParameterError(f"size is {size!r}; {choices(str(size), PLANS)}")
-    target = (home or settings().home) / HOME
-    if not is_ready(target, VERSION, size):
-        with renamed(target) as folder:
-            finish(folder, _build(folder, PLANS[size], progress), VERSION, size)
-    register(target, catalogue(home), COLLECTIONS)
-    return target
+    return DEMO.prepare(home, size, progress)
 
 
 def truth(home: Path | None = None) -> Truth:
@@ -110,7 +102,7 @@ def truth(home: Path | None = None) -> Truth:
 # -- simulation ----------------------------------------------------------------------------------
 
 
-def _build(folder: Path, plan: Plan, progress: bool) -> list[Item]:
+def _write(folder: Path, plan: Plan, progress: bool) -> list[Item]:
     with tqdm(total=plan.steps, desc="Simulating the interferograms", unit="step", disable=not progress) as bar:
         made = [_one_track(folder, track, plan, bar) for track in TRACKS]
     known = velocities([stack for stack, _ in made])
@@ -138,3 +130,6 @@ def _write_pairs(folder: Path, stack: Stack, bar: Any) -> list[Item]:
     finally:
         # After an error or Ctrl-C the pairs that wait are not begun.
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+DEMO = Demo(HOME, VERSION, PLANS, COLLECTIONS, _write)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -238,7 +239,7 @@ def test_an_older_version_is_replaced(tmp_path: Path, monkeypatch: pytest.Monkey
     (folder / "older").touch()
     demo.prepare(tmp_path, "small", progress=False)
     assert (folder / "older").exists()
-    monkeypatch.setattr(build, "VERSION", build.VERSION + 1)
+    monkeypatch.setattr(build, "DEMO", replace(build.DEMO, version=build.DEMO.version + 1))
     demo.prepare(tmp_path, "small", progress=False)
     assert not (folder / "older").exists()
     assert sorted(path.name for path in tmp_path.glob(".demo*")) == []

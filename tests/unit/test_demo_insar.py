@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -204,7 +205,7 @@ def test_another_version_is_made_anew_and_the_optical_demo_is_left_alone(
     (tmp_path / "demo").mkdir()
     folder = demo.prepare_insar(tmp_path, "small", progress=False)
     (folder / "older").touch()
-    monkeypatch.setattr(insar, "VERSION", insar.VERSION + 1)
+    monkeypatch.setattr(insar, "DEMO", replace(insar.DEMO, version=insar.DEMO.version + 1))
     demo.prepare_insar(tmp_path, "small", progress=False)
     assert not (folder / "older").exists()
     assert (tmp_path / "demo").is_dir()
