@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from jeoview.errors import RefusedError, SourceError, choices
+from jeoview.errors import JeoviewError, RefusedError, SourceError, choices
 from jeoview.io import access
 from jeoview.io.blocks import Level
 from jeoview.io.decode import decoded_dtype
@@ -179,6 +179,8 @@ def translated(name: str) -> Iterator[None]:
     """h5py's messages may hold a path; ours do not."""
     try:
         yield
+    except JeoviewError:
+        raise
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise SourceError(f"{name} is corrupt or truncated: HDF5 cannot read it") from error
 
@@ -292,7 +294,7 @@ def describe_hdf5(path: Path, variable: str) -> tuple[Placement, Layout, Variabl
     SourceError, RefusedError
         As `open_hdf5`.
     """
-    with translated(path.name), closing(_Handle.of(path)) as handle:
+    with translated("it"), closing(_Handle.of(path)) as handle:
         file = handle.file
         dataset = _find(file, variable)
         layout = _raster_layout(dataset, variable)

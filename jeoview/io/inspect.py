@@ -128,14 +128,14 @@ def inspect(path: Path, subdataset: str | None = None) -> FileInfo:
 
 
 def _inspect_hdf5(path: Path, subdataset: str) -> FileInfo | None:
-    described = describe_hdf5(path, subdataset)
-    if described is None:
-        return None
-    place, layout, variable = described
     try:
+        described = describe_hdf5(path, subdataset)
+        if described is None:
+            return None
+        place, layout, variable = described
         geometry, bbox = footprint(place.crs, place.transform, (layout.height, layout.width))
-    except SourceError as error:
-        raise SourceError(f"{path.name}: {error}") from error
+    except (SourceError, RefusedError) as error:
+        raise type(error)(f"{path.name}: {error}") from error
     name, said = subdataset.rpartition("/")[2], variable.attributes
     bands = tuple(
         FileBand(

@@ -207,7 +207,7 @@ class Reader:
             for first, last in _runs(infos):
                 layers = tuple(layer for layer, _ in here[first:last])
                 job = self._job(here[first][1], infos[first:last], grid, resampling)
-                parts.append(stack_read.Part(band, layers, job))
+                parts.extend(stack_read.parts_of(band, layers, job))
         return parts
 
     def _fill_layers(self, parts: list[stack_read.Part], items: Sequence[ItemLike], out: Array) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -102,6 +102,13 @@ class Part:
         """Where the band of each layer begins in a block, in items."""
         shape = self.job.geometry.shape
         return [(info.index - 1) * shape.band_stride if shape.bands > 1 else 0 for info in self.job.infos]
+
+
+def parts_of(band: int, layers: tuple[int, ...], job: Job) -> list[Part]:
+    """One part where a block holds all bands of the file, else one a layer, as each has blocks of its own."""
+    if job.geometry.shape.bands > 1:
+        return [Part(band, layers, job)]
+    return [Part(band, (layer,), replace(job, infos=[info])) for layer, info in zip(layers, job.infos, strict=True)]
 
 
 def together(parts: Iterable[Part]) -> Iterator[list[Part]]:
