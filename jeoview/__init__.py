@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jeoview.collection import ImageCollection as ImageCollection
     from jeoview.collection import InterferogramCollection as InterferogramCollection
     from jeoview.collection import PointCollection as PointCollection
+    from jeoview.collection import SlcCollection as SlcCollection
     from jeoview.collection import open_file as open  # noqa: A004 - as gdal.Open and rasterio.open
     from jeoview.collection import open_points as open_points
     from jeoview.collection import open_series as open_series
@@ -35,6 +36,7 @@ __all__ = [
     "InterferogramCollection",
     "JeoviewError",
     "Map",
+    "SlcCollection",
     "export_package",
     "metres",
     "open",
@@ -55,6 +57,7 @@ _HOMES = {
     "JeoviewError": "jeoview.errors:JeoviewError",
     "Map": "jeoview.widgets:Map",
     "PointCollection": "jeoview.collection:PointCollection",
+    "SlcCollection": "jeoview.collection:SlcCollection",
     "export_package": "jeoview.export:export_package",
     "metres": "jeoview.quantities:metres",
     "open": "jeoview.collection:open_file",

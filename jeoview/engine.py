@@ -182,6 +182,36 @@ class Engine:
             raise ParameterError(f"{node.operator} gives a table, not an image; read it with .to_numpy()")
         return result
 
+    def at_sensor(self, node: Node, lon: float, lat: float, window: tuple[int, int]) -> Raster:
+        """The values of a chain at the sensor's own pixels around a place.
+
+        Parameters
+        ----------
+        node : Node
+            A chain of operators that work there.
+        lon, lat : float
+            Degrees.
+        window : (int, int)
+            Rows and columns; the place lies in the middle one, of an even number in the lower right of the two.
+
+        Raises
+        ------
+        ParameterError
+            If the chain has left the sensor's pixels, or the place lies outside of them.
+        """
+        frame = describe(node).frame
+        if frame is None:
+            raise ParameterError(f"{node.operator} has no pixels of a sensor; ask before they are brought onto the map")
+        locator = self._scenes.locate(next(part for part in walk(node) if is_source(part)))
+        rows, cols = locator.locate(WGS84, np.array([lon]), np.array([lat]))
+        inside = 0.0 <= rows[0] < frame.shape[0] and 0.0 <= cols[0] < frame.shape[1]
+        if not inside:
+            raise ParameterError(f"lon={lon}, lat={lat} lies outside of the images")
+        row, col = (
+            int(at[0] // looks) - size // 2 for at, looks, size in zip((rows, cols), frame.looks, window, strict=True)
+        )
+        return self.render(node, Grid(frame.lattice, row, col, *window))
+
     def forget(self) -> None:
         """Let go of all kept arrays and tables; decoded blocks stay."""
         self._memory.clear()

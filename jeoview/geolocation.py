@@ -121,6 +121,13 @@ class Geolocation:
         warp_kernel.dense(where.nodes, where.window, lat, lon)
         return Positions(self._inverse(lon * _UNIT, lat * _UNIT), (1, 0, 0), 0.0)
 
+    def outline(self) -> tuple[Floats, Floats]:
+        """Longitudes and latitudes along the four edges of the nodes, round and back; those that are known."""
+        edges = [np.concatenate([axis[0], axis[:, -1], axis[-1, ::-1], axis[::-1, 0]]) for axis in self.places]
+        known = np.isfinite(edges[0])
+        shrink = math.cos(math.radians(self.origin[1]))
+        return self.origin[0] + edges[0][known] / shrink, self.origin[1] + edges[1][known]
+
     def _inverse(self, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
         east, north = _local(lon, lat, self.origin)
         rows, cols = np.empty(east.shape), np.empty(east.shape)

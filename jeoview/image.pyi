@@ -139,6 +139,22 @@ class Image:
         Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the map are larger, and resampled, complex numbers as such.
         """
         ...
+    def amplitude_dispersion(self) -> Image:
+        r"""How unsteady the amplitude of a complex stack is: its standard deviation over its mean (Ferretti et al. 2001).
+
+        Returns
+        -------
+        bands
+            ``amplitude_dispersion``, float32; below 0.25 for persistent scatterers, about 0.52 where there is nothing but
+            speckle. NaN where fewer than two dates are valid.
+
+        Notes
+        -----
+        NaN (no data) is left out.
+
+        Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the map are larger, and resampled, complex numbers as such.
+        """
+        ...
     def between(self, low: float | Parameter, high: float | Parameter) -> Image:
         r"""1 where low <= x <= high, else 0.
 
@@ -832,6 +848,23 @@ class Image:
         NaN (no data) in any input is NaN in the result.
         """
         ...
+    def network_statistics(self) -> Image:
+        r"""What the pairs of a pixel are like, by LiCSBAS's names (Morishita et al. 2020).
+
+        Parameters
+        ----------
+        stack : series
+            Pairs, with band ``unwrapped`` and perhaps ``coherence``.
+
+        Returns
+        -------
+        bands
+            ``coh_avg``: mean coherence of all pairs; ``n_unw``: pairs with phase; ``maxTlen``: the longest time without a
+            gap, in years; ``n_gap``: intervals between neighbouring dates that no valid pair spans. Dates may fall apart
+            without such a gap, where two networks are interleaved: ``inversion_quality`` counts the subsets. NaN where no
+            pair has phase; ``coh_avg`` where no coherence is known.
+        """
+        ...
     def normalized_difference(self, a: str | Parameter = "nir", b: str | Parameter = "red") -> Image:
         r"""(a - b) / (a + b), NaN where the sum is 0.
 
@@ -884,6 +917,94 @@ class Image:
         Notes
         -----
         NaN (no data) in any input is NaN in the result.
+        """
+        ...
+    def ps_candidates(self, threshold: float | Parameter = 0.25) -> Image:
+        r"""Pixels whose amplitude is steady enough for a persistent scatterer; seen from afar the share of them.
+
+        Parameters
+        ----------
+        threshold : float
+            Largest amplitude dispersion of a candidate.
+
+        Returns
+        -------
+        bands
+            ``candidate``, 1 or 0; NaN where fewer than two dates are valid.
+
+        Notes
+        -----
+        NaN (no data) is left out.
+
+        Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the map are larger, and resampled, complex numbers as such.
+        """
+        ...
+    def ps_reference(
+        self, region: Sequence[float | Parameter] | None = None, zoom: int | Parameter | None = None
+    ) -> Image:
+        r"""Phase of every date over a small area that is taken not to move: the angle of the sum of its phasors.
+
+        A phasor of each pixel relative to the first date is summed, so that the pixels' own scattering phases cancel.
+        Pixels that are NaN (no data) at a date are left out of it.
+
+        Returns
+        -------
+        table
+            ``date`` counts from 0, ``phase`` in rad (0 at the first date; NaN where no pixel is valid).
+
+        Notes
+        -----
+        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile.
+        """
+        ...
+    def ps_referenced(self, table: Operand) -> Image:
+        r"""Turn every date of a complex stack back by its phase at the reference, so that this does not move.
+
+        Returns
+        -------
+        series
+            As it was but for its phase; NaN stays NaN, and a date without a reference is NaN.
+
+        Raises
+        ------
+        ParameterError
+            If the table was made from other dates.
+        """
+        ...
+    def ps_velocity(
+        self, wavelength: float | Parameter, limit: float | Parameter = 50.0, min_dates: int | Parameter = 5
+    ) -> Image:
+        r"""Velocity of each pixel of a complex stack by the periodogram, without spatial unwrapping.
+
+        The v at which abs(mean of exp(j (psi_i - 4 pi v t_i / wavelength))) is largest, psi_i the phase of the pixel at t_i
+        (Ferretti et al. 2001). Right only after flat-earth, topographic and atmospheric phase were removed, or relative to
+        a reference nearby (``ps_referenced``).
+
+        Parameters
+        ----------
+        series : series
+            One complex band, dates of single images.
+        wavelength : float
+            Metres; 0.0554658 of Sentinel-1.
+        limit : float
+            Largest velocity looked for, either way.
+        min_dates : int
+            Dates below which a pixel has no result.
+
+        Returns
+        -------
+        bands
+            ``velocity``, mm/yr along the line of sight, positive towards the satellite; ``coherence``, the maximum itself,
+            0 to 1. NaN where too few dates are valid.
+
+        Raises
+        ------
+        LimitError
+            If the limit over so long a time would need more than 4096 trials.
+
+        Notes
+        -----
+        Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the map are larger, and resampled, complex numbers as such.
         """
         ...
     def quantile(self, q: float | Parameter = 0.5) -> Image:
@@ -1086,6 +1207,22 @@ class Image:
         Notes
         -----
         NaN where the pixel itself is NaN (no data); among its neighbours NaN is left out.
+        """
+        ...
+    def spatiotemporal_consistency(self) -> Image:
+        r"""How differently a pixel moves from the neighbour that moves most like it (Hanssen et al. 2008; LiCSBAS's stc).
+
+        Parameters
+        ----------
+        series : series
+            Band ``displacement`` in metres.
+
+        Returns
+        -------
+        bands
+            ``stc`` in mm: sqrt(mean((d_x(t) - d_x(t-1) - d_y(t) + d_y(t-1))**2)) over neighbouring dates that both pixels
+            have, the least of the eight neighbours y on the screen. Neighbours that are one pixel of the file are passed
+            over, as long as there are others. NaN where a pixel or all its neighbours have no two such dates.
         """
         ...
     def sqrt(self) -> Image:

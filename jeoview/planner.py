@@ -20,6 +20,7 @@ from jeoview.grid import Grid, region_grid
 from jeoview.native import Landing, Locate, landing, locate_in_chain
 from jeoview.operator import Mode, Names, find
 from jeoview.plan import Cost, Edge, Measure, Place, Plan, Stage, Step, cost, padding, time_axis
+from jeoview.projection import is_sensor
 from jeoview.raster import Kind
 
 __all__ = [
@@ -157,7 +158,9 @@ class _Demands:
 
 def _gather(root: Node, stage: Stage | None, grid: Grid, bands: Names, area: _Area) -> _Demands:
     """What is asked of every node up to the sources and to the next barriers."""
-    demands = _Demands({root.key: _Demand(grid, set(bands))}, {})
+    asked = {root.key: _Demand(grid, set(bands))}
+    # A window of the sensor's own pixels is asked for as it is.
+    demands = _Demands({}, asked) if is_sensor(grid.crs) else _Demands(asked, {})
     for node in reversed(walk(root)):
         demand = demands.outer.get(node.key)
         if demand is not None and is_native(node):

@@ -41,9 +41,7 @@ def freeze(info: CollectionInfo, items: Sequence[Item], resampling: str = "neare
     stack : {"time", "pairs"}
         Whether a layer is a scene or an interferogram.
     """
-    text = canonical({"collection": info.name, "items": [_entry(item) for item in items]})
-    key = f"items:{digest(text)}"
-    shared_store(settings().store).put(key, text.encode())
+    key = store_items(info.name, items)
     here = {name for item in items for name in item.bands}
     bands = [band for band in info.bands if band.name in here]
     units = {band.unit for band in bands if band.role == "data"}
@@ -63,6 +61,14 @@ def freeze(info: CollectionInfo, items: Sequence[Item], resampling: str = "neare
             "unit": units.pop() if len(units) == 1 else "",
         },
     )
+
+
+def store_items(collection: str, items: Sequence[Item]) -> str:
+    """Put a list of scenes, with the version of each file, into the store; its key."""
+    text = canonical({"collection": collection, "items": [_entry(item) for item in items]})
+    key = f"items:{digest(text)}"
+    shared_store(settings().store).put(key, text.encode())
+    return key
 
 
 def _entry(item: Item) -> dict[str, Any]:

@@ -141,3 +141,23 @@ def _ratio(a: Complexes, b: Complexes, boxes: Sums, out: Floats) -> None:
         product = a[x] * b[x]
         good = product == product and boxes[4, x] > 1.0 and power > 0.0
         out[x] = min(np.sqrt((re * re + im * im) / power), 1.0) if good else np.nan
+
+
+@njit(cache=True, nogil=True)
+def coherence_matrix(stack: Complexes) -> Sums:
+    """Coherence of every two rows of (date, pixel): 1 on the diagonal, NaN where two share fewer than two pixels."""
+    dates, pixels = stack.shape
+    out = np.full((dates, dates), np.nan)
+    for i in range(dates):
+        for j in range(i, dates):
+            product, one, other, count = 0j, 0.0, 0.0, 0
+            for x in range(pixels):
+                a, b = complex(stack[i, x]), complex(stack[j, x])
+                if a == a and b == b:
+                    product += a * np.conj(b)
+                    one += a.real * a.real + a.imag * a.imag
+                    other += b.real * b.real + b.imag * b.imag
+                    count += 1
+            if count > 1 and one > 0.0 and other > 0.0:
+                out[i, j] = out[j, i] = min(abs(product) / np.sqrt(one * other), 1.0)
+    return out

@@ -15,6 +15,7 @@ from jeoview.operators import (
     insar_geometry,
     insar_height,
     insar_loops,
+    insar_noise,
     insar_quality,
     insar_ramp,
     phase,
@@ -22,6 +23,7 @@ from jeoview.operators import (
     reducers,
     region,
     slc,
+    slc_series,
     source,
     velocity,
 )
@@ -41,6 +43,7 @@ __all__ = [
     "insar_geometry",
     "insar_height",
     "insar_loops",
+    "insar_noise",
     "insar_quality",
     "insar_ramp",
     "phase",
@@ -48,6 +51,7 @@ __all__ = [
     "reducers",
     "region",
     "slc",
+    "slc_series",
     "source",
     "velocity",
 ]

@@ -332,7 +332,12 @@ OWN_RULES: dict[str, Callable[[Sample, Any, Array], None]] = {
     "height_correlation": left_out_of_the_table,
     **dict.fromkeys(("loop_closure", "closure_integers", "unwrapping_errors"), stays_at_every_date),
     **dict.fromkeys(("correct_unwrapping", "height_corrected", "temporal_filter"), stays_at_every_date),
+    "network_statistics": stays_at_every_date,
+    "spatiotemporal_consistency": stays,
     "multilook": left_out_of_a_block,
+    "ps_reference": left_out_of_the_table,
+    "ps_referenced": stays_at_every_date,
+    "ps_velocity": stays,
     "ramps": left_out_of_the_table,
     "referenced": stays_at_every_date,
     "deramped": stays_at_every_date,
@@ -383,7 +388,11 @@ def test_a_pixel_operator_does_not_look_at_neighbours(sample: Sample) -> None:
     np.testing.assert_array_equal(shuffled(before.array), after.array)
 
 
-@samples(lambda sample, found: found.mode is Mode.NEIGHBOURHOOD and sample.operator not in ANCHORED)
+@samples(
+    lambda sample, found: (
+        found.mode is Mode.NEIGHBOURHOOD and found.inputs[0].kind is Kind.BANDS and sample.operator not in ANCHORED
+    )
+)
 def test_a_neighbourhood_is_as_wide_as_declared(sample: Sample) -> None:
     found = find(sample.operator)
     radius = found.radius(options_of(sample.node), HERE)

@@ -30,6 +30,7 @@ from jeoview.grid import Frame, Grid
 from jeoview.io.etag import file_etag
 from jeoview.io.footprint import footprint
 from jeoview.io.gdal import DRIVERS, ENVIRONMENT, dataset_name
+from jeoview.io.hdf5 import is_hdf5
 from jeoview.io.inspect import inspect
 from jeoview.io.products.common import date_in_name, place
 from jeoview.io.products.generic import guess_date
@@ -134,6 +135,9 @@ def header(variable: Variable) -> Header:
     """
     if not variable.path.exists():
         raise SourceError(f"{variable.path.name}: there is no such file")
+    if is_hdf5(variable.path):
+        info = inspect(variable.path, variable.name)
+        return Header(info.shape, "complex" in info.bands[0].data_type, place(info), ())
     try:
         with warnings.catch_warnings(), rasterio.Env(**ENVIRONMENT):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -166,7 +170,9 @@ def file_scenes(paths: Sequence[Path], options: SlcOptions) -> list[Scene]:
 
 
 def zarr_scenes(groups: Sequence[Path], options: SlcOptions, choose: str | None) -> list[Scene]:
-    """Zarr groups with variables ``i_*`` and ``q_*`` (as SNAP writes them), or complex ones; the date in a name.
+    """Zarr groups with variables ``i_*`` and ``q_*`` (as SNAP writes them), ``real*`` and ``imag*``, or a complex one.
+
+    The date stands in the name of the group or the variable. Of complex variables GDAL reads those without a fill value.
 
     Parameters
     ----------
@@ -185,18 +191,26 @@ def zarr_scenes(groups: Sequence[Path], options: SlcOptions, choose: str | None)
     scenes = []
     for group in groups:
         arrays = {name: about for name, about in zarr_arrays(group).items() if choose is None or choose in name}
-        pairs = [(name, f"q_{name[2:]}") for name in arrays if name.startswith("i_") and f"q_{name[2:]}" in arrays]
-        whole = [(name,) for name, (_, kind) in arrays.items() if "c" in kind]
+        pairs = [(name, other) for name in arrays if (other := _imaginary(name)) in arrays]
+        whole = [(name,) for name, (_, kind) in arrays.items() if kind.startswith("c")]
         found = [*pairs, *whole]
         if len(found) != 1:
             shown = choices(choose or "i_", zarr_arrays(group))
             raise SourceError(
-                f"{group.name} holds {len(found)} complex images; expected one, i_... with q_... or of a complex type; "
+                f"{group.name} holds {len(found)} complex images; expected one: i_... with q_..., real with imag, or of a complex type; "
                 f"polarisation= chooses among several. {shown}"
             )
         parts = tuple(Variable(group, name) for name in found[0])
         scenes.append(Scene(_time(f"{group.name} {found[0][0]}", options), group.name.partition(".")[0], parts))
     return _unique(scenes)
+
+
+def _imaginary(name: str) -> str | None:
+    """What the imaginary part of a real one is called: ``q_VV`` of ``i_VV``, ``imag`` of ``real``."""
+    for real, imaginary in (("i_", "q_"), ("real", "imag")):
+        if name.startswith(real):
+            return imaginary + name.removeprefix(real)
+    return None
 
 
 def zarr_arrays(group: Path) -> dict[str, tuple[tuple[int, ...], str]]:
@@ -210,7 +224,7 @@ def zarr_arrays(group: Path) -> dict[str, tuple[tuple[int, ...], str]]:
             about = json.loads(text.read_text(encoding="utf-8"))
             kind = about.get("dtype") or about.get("data_type")
             if "shape" in about and isinstance(kind, str):
-                # Of "complex64" and "<c8" alike the letter c is left; "int16" has none.
+                # "complex64" and "<c8" begin alike once the order of bytes is left out.
                 found[folder.name] = (tuple(int(size) for size in about["shape"]), kind.lstrip("<>|="))
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise SourceError(f"{group.name}: the description of {folder.name} cannot be read") from error

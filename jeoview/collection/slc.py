@@ -1,0 +1,311 @@
+"""Stacks of coregistered complex radar images, at the sensor's own pixels."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jeoview.catalog import Item, Query
+from jeoview.catalog.times import parse_time
+from jeoview.collection.files import register
+from jeoview.collection.frozen import store_items, user_catalog
+from jeoview.engine import Engine
+from jeoview.errors import BandError, CollectionError, ParameterError, SourceError, choices
+from jeoview.graph import digest
+from jeoview.image import Image, apply
+from jeoview.io.products import slc as product
+from jeoview.io.products.interferograms import SENTINEL_1
+from jeoview.io.products.slc import Scene, SlcOptions, Variable
+from jeoview.kernels.slc import coherence_matrix
+from jeoview.quantities import Dates
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SlcCollection:
+    """Coregistered complex images of one track, one a date; choosing gives new collections and reads no pixel.
+
+    Parameters
+    ----------
+    name : str
+        Name in the catalogue.
+    ids : tuple of str, optional
+        The images chosen; all by default.
+
+    Raises
+    ------
+    CollectionError
+        If the catalogue has no such collection, or it holds no complex images.
+    """
+
+    name: str
+    ids: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.ids is None:
+            items = user_catalog().search(Query(self.name))
+            if not items or any("jeoview:frame" not in item.properties for item in items):
+                raise CollectionError(
+                    f"{self.name!r} holds no complex radar images; make it with from_files, from_zarr, from_cslc"
+                )
+            ordered = sorted(items, key=lambda item: item.datetime)
+            object.__setattr__(self, "ids", tuple(item.id for item in ordered))
+
+    # -- readers ---------------------------------------------------------------------------------
+
+    @classmethod
+    def from_files(
+        cls,
+        pattern: str,
+        date: str | None = None,
+        name: str | None = None,
+        *,
+        longitude: str | Path | None = None,
+        latitude: str | Path | None = None,
+        wavelength: float = SENTINEL_1,
+        nodata: float | None = 0.0,
+    ) -> SlcCollection:
+        """Complex files, one a date: geocoded, with control points, or with rasters of the places of their pixels.
+
+        Parameters
+        ----------
+        pattern : str
+            Such as ``"stack/*_slc.tif"``; ``**`` goes into subfolders.
+        date : str, optional
+            Format of the date in the names, as in `datetime.strptime`; the usual ones are found without.
+        name : str, optional
+            Name of the collection; made from the pattern by default.
+        longitude, latitude : str or Path, optional
+            Rasters of the degrees of every pixel, for images in radar geometry. Better than control points, as they
+            know the terrain.
+        wavelength : float
+            Metres.
+        nodata : float, optional
+            Stored number that means "no data".
+
+        Raises
+        ------
+        SourceError
+            If no file matches, a name has no date, the images are not coregistered or not complex, or nothing says
+            where they lie.
+        """
+        if (longitude is None) != (latitude is None):
+            raise ParameterError("longitude and latitude: give both rasters, or none")
+        options = SlcOptions(wavelength, date, nodata)
+        places = None
+        if longitude is not None and latitude is not None:
+            places = Variable(Path(longitude).absolute()), Variable(Path(latitude).absolute())
+        return _registered(name, pattern, options, places, lambda paths: product.file_scenes(paths, options))
+
+    @classmethod
+    def from_zarr(
+        cls,
+        path: str | Path,
+        date: str | None = None,
+        name: str | None = None,
+        *,
+        polarisation: str | None = None,
+        wavelength: float = SENTINEL_1,
+    ) -> SlcCollection:
+        """Zarr groups, one a date.
+
+        A group holds ``i_*`` and ``q_*`` (as SNAP writes them), ``real*`` and ``imag*``, or one complex variable without a
+        fill value. Longitude and latitude of every pixel are taken from the group that has them (``lon*``, ``lat*`` of the images'
+        shape).
+
+        Parameters
+        ----------
+        path : str or Path
+            A group, a folder of groups, or a pattern such as ``"stack/*.znap"``.
+        date : str, optional
+            Format of the date in the names of the groups or variables.
+        name : str, optional
+            Name of the collection.
+        polarisation : str, optional
+            Text that the names of the variables hold, such as ``"VV"``, where there are several images in a group.
+        wavelength : float
+            Metres.
+
+        Raises
+        ------
+        SourceError
+            As `from_files`.
+        """
+        root = Path(path)
+        pattern = str(root / "*") if root.is_dir() and not product.zarr_arrays(root) else str(path)
+        options = SlcOptions(wavelength, date)
+        groups = [found for found in _matches(pattern) if product.zarr_arrays(found)]
+        if not groups:
+            raise SourceError(f"{root.name!r} holds no Zarr group with arrays")
+        scenes = product.zarr_scenes(groups, options, polarisation)
+        places = product.zarr_places(groups, product.header(scenes[0].parts[0]).shape)
+        return _registered(name, pattern, options, places, lambda _: scenes)
+
+    @classmethod
+    def from_cslc(
+        cls, pattern: str, name: str | None = None, *, polarisation: str = "VV", wavelength: float = SENTINEL_1
+    ) -> SlcCollection:
+        """OPERA CSLC-S1 granules (HDF5, geocoded; flat-earth and topographic phase are removed) of one burst.
+
+        Parameters
+        ----------
+        pattern : str
+            Such as ``"OPERA_L2_CSLC-S1_T064-135518-IW1_*.h5"``.
+        name : str, optional
+            Name of the collection.
+        polarisation : str
+            ``"VV"`` or ``"VH"``.
+        wavelength : float
+            Metres.
+
+        Raises
+        ------
+        SourceError
+            As `from_files`.
+        """
+        options = SlcOptions(wavelength, nodata=0.0, properties={"jeoview:product": "OPERA_L2_CSLC-S1"})
+        return _registered(name, pattern, options, None, lambda paths: product.cslc_scenes(paths, polarisation))
+
+    # -- metadata --------------------------------------------------------------------------------
+
+    @property
+    def items(self) -> list[Item]:
+        """The images, in order of time."""
+        return user_catalog().items(self.name, self.ids or ())
+
+    @property
+    def dates(self) -> tuple[str, ...]:
+        """Days of the images, UTC."""
+        return tuple(item.datetime[:10] for item in self.items)
+
+    @property
+    def wavelength(self) -> float:
+        """Metres."""
+        return float(self.items[0].properties["jeoview:wavelength"])
+
+    def filter_date(self, start: str | None = None, end: str | None = None) -> SlcCollection:
+        """Images from ``start`` on and before ``end``.
+
+        Raises
+        ------
+        CollectionError
+            If none is left.
+        """
+        first, last = (None if day is None else parse_time(day) for day in (start, end))
+        kept = tuple(
+            item.id
+            for item in self.items
+            if (first is None or parse_time(item.datetime) >= first)
+            and (last is None or parse_time(item.datetime) < last)
+        )
+        if not kept:
+            raise CollectionError(f"filter_date leaves none of the {len(self)} images of {self.name!r}")
+        return replace(self, ids=kept)
+
+    def __len__(self) -> int:
+        return len(self.ids or ())
+
+    def __repr__(self) -> str:
+        rows, cols = self.items[0].properties["proj:shape"]
+        span = f"{self.dates[0]} to {self.dates[-1]}"
+        return f"<jeoview.SlcCollection {self.name!r}: {len(self)} images of {rows} x {cols} pixels, {span}>"
+
+    # -- pixels ----------------------------------------------------------------------------------
+
+    def image(self, resampling: str = "nearest") -> Image:
+        """The images as one series of a complex band ``slc``; freezes the list of images.
+
+        Parameters
+        ----------
+        resampling : {"nearest", "bilinear"}
+            How results are brought onto the map where its pixels are finer than the sensor's.
+        """
+        return _image(self.items, self.name, resampling)
+
+    def __getitem__(self, key: str) -> Image:
+        """The image of a day (``"2023-03-31"``) or an id: one complex band ``slc``.
+
+        Raises
+        ------
+        BandError
+            If there is none; the message says what exists.
+        """
+        found = [item for item in self.items if key in (item.id, item.datetime[:10], item.datetime)]
+        if not found:
+            raise BandError(f"{self.name}: no day or image {key!r}; {choices(str(key), self.dates)}")
+        return apply("mosaic", (_image(found[:1], self.name, "nearest"),), {})
+
+    def coherence_matrix(self, lon: float, lat: float, window: tuple[int, int] = (7, 25)) -> pd.DataFrame:
+        """Coherence of every pair of dates in a box of the sensor's pixels around a place.
+
+        Parameters
+        ----------
+        lon, lat : float
+            Degrees.
+        window : (int, int)
+            Lines and samples of the box.
+
+        Returns
+        -------
+        DataFrame
+            Dates by dates, 0 to 1, the diagonal 1; NaN where the two share fewer than two pixels.
+
+        Raises
+        ------
+        ParameterError
+            If the place lies outside of the images.
+        """
+        import pandas as pd  # half a second that only a table needs
+
+        stack = Engine.default().at_sensor(self.image().node, lon, lat, window)
+        values = coherence_matrix(np.ascontiguousarray(stack.array[:, 0]).reshape(len(self), -1))
+        return pd.DataFrame(values, index=list(self.dates), columns=list(self.dates))
+
+
+def _matches(pattern: str) -> list[Path]:
+    found = [Path(match).absolute() for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207 - absolute
+    if not found:
+        raise SourceError(f"no file matches {Path(pattern).name!r} there")
+    return found
+
+
+def _registered(
+    name: str | None,
+    pattern: str,
+    options: SlcOptions,
+    places: tuple[Variable, Variable] | None,
+    scenes: Callable[[Sequence[Path]], list[Scene]],
+) -> SlcCollection:
+    given = repr((str(Path(pattern).absolute()), options, places))
+    title = name or f"slc-{digest(given)[:12]}"
+    items = product.slc_items(title, scenes(_matches(pattern)), places, options)
+    register(title, f"Complex images {title}", items)
+    return SlcCollection(title)
+
+
+def _image(items: Sequence[Item], collection: str, resampling: str) -> Image:
+    first = items[0]
+    here = first.properties
+    bands = tuple(name for name in ("slc", "i", "q") if name in first.bands)
+    placed = "proj:transform" in here
+    values = {
+        "items": store_items(collection, items),
+        "bands": bands,
+        "frame": here["jeoview:frame"],
+        "shape": tuple(here["proj:shape"]),
+        "crs": (here.get("proj:code") or here.get("proj:wkt2")) if placed else None,
+        "transform": tuple(float(value) for value in here["proj:transform"]) if placed else None,
+        "points": tuple(tuple(point) for point in here.get("jeoview:points", ())),
+        "bbox": first.bbox,
+        "resampling": resampling,
+        "dates": Dates.of([item.datetime for item in items]),
+    }
+    image = apply("load_slc", (), values)
+    return image if bands == ("slc",) else apply("from_iq", (image,), {})

@@ -1,0 +1,303 @@
+"""Complex stacks: readers of small files of each layout, what is refused, and the way onto the map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import rasterio
+import zarr
+from numpy.typing import NDArray
+from rasterio.control import GroundControlPoint
+from rasterio.transform import from_origin
+
+import jeoview as jv
+from jeoview.collection import SlcCollection
+from jeoview.engine import Engine
+from jeoview.errors import BandError, CollectionError, LimitError, ParameterError, SourceError
+from jeoview.geolocation import Geolocation
+from jeoview.grid import Grid, region_grid, web_mercator
+from jeoview.planner import cost
+from jeoview.raster import Raster
+from jeoview.settings import settings
+from tests.synthetic import grid_at
+
+Complexes = NDArray[np.complex64]
+DAYS = ("20160802", "20160814", "20160826")
+SHAPE = (60, 80)
+ORIGIN, STEP = (500_000.0, 4_800_000.0), 10.0
+
+
+@pytest.fixture(autouse=True)
+def _own_home(jeoview_home: Path) -> None:
+    """Every test has a catalogue of its own."""
+
+
+def images(count: int = 3, shape: tuple[int, int] = SHAPE) -> Complexes:
+    """(date, y, x) with a common part, whose phase grows by 0.4 rad a date; one pixel without data."""
+    random = np.random.default_rng(0)
+    parts = random.normal(size=(count + 1, 2, *shape))
+    made = parts[0, 0] + 1j * parts[0, 1]
+    stack = np.stack([(made + 0.3 * (one[0] + 1j * one[1])) * np.exp(0.4j * i) for i, one in enumerate(parts[1:])])
+    stack[:, 5, 7] = 0
+    return np.asarray(stack, dtype=np.complex64)
+
+
+def write(path: Path, array: NDArray[Any], **place: Any) -> None:
+    profile = {"driver": "GTiff", "height": array.shape[0], "width": array.shape[1], "count": 1, "dtype": array.dtype}
+    with rasterio.open(path, "w", **profile, **place) as file:
+        file.write(array, 1)
+
+
+def placed(folder: Path, stack: Complexes | None = None) -> SlcCollection:
+    for day, image in zip(DAYS, images() if stack is None else stack, strict=True):
+        write(folder / f"{day}.slc.tif", image, crs="EPSG:32632", transform=from_origin(*ORIGIN, STEP, STEP))
+    return SlcCollection.from_files(str(folder / "*.slc.tif"))
+
+
+def own_pixels() -> Grid:
+    left, top = ORIGIN
+    bounds = (left, top - STEP * SHAPE[0], left + STEP * SHAPE[1], top)
+    return region_grid(bounds, crs="EPSG:32632", resolution=STEP)
+
+
+def render(image: jv.Image, grid: Grid) -> Raster:
+    return Engine.default().render(image.node, grid)
+
+
+# ---------------------------------------------------------------- readers
+
+
+def test_geocoded_files(tmp_path: Path) -> None:
+    stack = placed(tmp_path)
+    assert (len(stack), stack.dates) == (3, ("2016-08-02", "2016-08-14", "2016-08-26"))
+    assert stack.wavelength == 0.0554658
+    assert "3 images of 60 x 80 pixels, 2016-08-02 to 2016-08-26" in repr(stack)
+    image = stack["2016-08-14"]
+    assert (image.kind.value, image.bands) == ("bands", ("slc",))
+    assert stack.image().kind.value == "series"
+    expected = images()
+    shown = render(stack.image(), own_pixels()).array[:, 0]
+    np.testing.assert_array_equal(shown[expected != 0], expected[expected != 0])
+    assert np.isnan(shown[:, 5, 7]).all()
+    # In its own reference system a window of its own pixels is the file's own numbers, whatever is done natively.
+    turned = render(image.interferogram(stack["2016-08-26"]), own_pixels()).array[0]
+    np.testing.assert_allclose(
+        np.delete(turned.ravel(), 5 * 80 + 7),
+        np.delete((expected[1] * expected[2].conj()).ravel(), 5 * 80 + 7),
+        rtol=1e-5,
+    )
+
+
+def test_the_later_image_farther_away_has_a_positive_phase(tmp_path: Path) -> None:
+    """Distance grows: the phase of the images falls, that of earlier * conj(later) is positive."""
+    distance = np.array([0.0, 0.002, 0.004])
+    stack = placed(
+        tmp_path,
+        images(1).repeat(3, 0) * np.exp(-4j * np.pi * distance / 0.0554658)[:, None, None].astype(np.complex64),
+    )
+    image = stack[DAYS[0]] if DAYS[0] in (stack.ids or ()) else stack["2016-08-02"]
+    phase = render(image.interferogram(stack["2016-08-14"]).phase(), own_pixels()).array[0]
+    np.testing.assert_allclose(np.nanmean(phase), 4 * np.pi * 0.002 / 0.0554658, rtol=1e-4)
+
+
+def test_control_points(tmp_path: Path) -> None:
+    points = [
+        GroundControlPoint(row=row, col=col, x=10.0 - 1e-4 * col + 1e-5 * row, y=45.0 + 2e-5 * col + 1.2e-4 * row)
+        for row in (0.5, 30.5, 59.5)
+        for col in (0.5, 40.5, 79.5)
+    ]
+    for day, image in zip(DAYS, images(), strict=True):
+        write(tmp_path / f"{day}.tif", image, gcps=points, crs="EPSG:4326")
+    stack = SlcCollection.from_files(str(tmp_path / "*.tif"))
+    assert stack.items[0].bbox == pytest.approx((9.992, 45.0, 10.0006, 45.0088), abs=1e-4)
+    expected = images()[1]
+    for row, col in ((0, 0), (17, 44), (59, 79)):
+        lon, lat = 10.0 - 1e-4 * (col + 0.5) + 1e-5 * (row + 0.5), 45.0 + 2e-5 * (col + 0.5) + 1.2e-4 * (row + 0.5)
+        shown = Engine.default().point(stack["2016-08-14"].node, lon, lat, 19)["values"]["slc"]
+        assert complex(*shown) == pytest.approx(complex(expected[row, col]))
+
+
+def test_zarr_with_one_complex_variable(tmp_path: Path) -> None:
+    """Version 2, as GDAL writes and reads complex numbers of."""
+    rows, cols = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    for day, image in zip(DAYS, images(), strict=True):
+        group = zarr.open_group(tmp_path / f"{day}.zarr", mode="w", zarr_format=2)
+        group.create_array("slc_VV", shape=SHAPE, chunks=(32, 32), dtype="complex64", fill_value=None)[:] = image
+        if day == DAYS[0]:
+            group.create_array("lon", shape=SHAPE, dtype="float64")[:] = 10 + 1e-4 * cols
+            group.create_array("lat", shape=SHAPE, dtype="float64")[:] = 45 - 1e-4 * rows
+    stack = SlcCollection.from_zarr(tmp_path)
+    assert len(stack) == 3
+    shown = Engine.default().point(stack["2016-08-26"].node, 10.0033, 44.9988, 18)["values"]["slc"]
+    assert complex(*shown) == pytest.approx(complex(images()[2][12, 33]))
+    with pytest.raises(SourceError, match="0 complex images"):
+        SlcCollection.from_zarr(tmp_path, polarisation="VH")
+
+
+def test_cslc_of_the_documented_layout(tmp_path: Path) -> None:
+    """No real granule is at hand: a small file with the variables of OPERA's product specification."""
+    for day, image in zip(DAYS, images(), strict=True):
+        name = f"OPERA_L2_CSLC-S1_T064-135518-IW1_{day}T012345Z_20240101T000000Z_S1A_VV_v0.1.h5"
+        with h5py.File(tmp_path / name, "w") as file:
+            data = file.create_group("data")
+            data["VV"] = image
+            data["x_coordinates"] = ORIGIN[0] + STEP * (np.arange(SHAPE[1]) + 0.5)
+            data["y_coordinates"] = ORIGIN[1] - STEP * (np.arange(SHAPE[0]) + 0.5)
+            data["x_spacing"], data["y_spacing"] = STEP, -STEP
+            data["projection"] = np.int32(32632)
+            data["projection"].attrs["spatial_ref"] = rasterio.CRS.from_epsg(32632).to_wkt()
+            data["projection"].attrs["epsg_code"] = 32632
+            data["VV"].attrs["grid_mapping"] = "projection"
+    stack = SlcCollection.from_cslc(str(tmp_path / "*.h5"))
+    assert stack.items[1].datetime.startswith("2016-08-14T01:23:45")
+    shown = render(stack.image(), own_pixels()).array[:, 0]
+    np.testing.assert_array_equal(shown[images() != 0], images()[images() != 0])
+    coherence = render(stack["2016-08-02"].coherence(stack["2016-08-14"]), grid_at(15, 9.0, 43.35, 64, 64))
+    assert 0.8 < np.nanmean(coherence.array) < 1.0
+    with pytest.raises(SourceError, match="VH"):
+        SlcCollection.from_cslc(str(tmp_path / "*.h5"), polarisation="VH")
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+def test_stacks_that_are_none(tmp_path: Path) -> None:
+    first, second, third = images()
+    with pytest.warns(rasterio.errors.NotGeoreferencedWarning):
+        write(tmp_path / "20160802.tif", first)
+    with pytest.raises(SourceError, match=r"no place on the Earth.*latitude="):
+        SlcCollection.from_files(str(tmp_path / "20160802.tif"))
+    with pytest.raises(ParameterError, match="both rasters"):
+        SlcCollection.from_files(str(tmp_path / "20160802.tif"), longitude="lon.tif")
+    with pytest.raises(SourceError, match="no file matches"):
+        SlcCollection.from_files(str(tmp_path / "*.slc"))
+    with pytest.raises(SourceError, match="no Zarr group"):
+        SlcCollection.from_zarr(tmp_path)
+    place = {"crs": "EPSG:32632", "transform": from_origin(*ORIGIN, STEP, STEP)}
+    write(tmp_path / "a_20160814.tif", second, **place)
+    write(tmp_path / "a_20160826.tif", third[:50], **place)
+    with pytest.raises(SourceError, match="not coregistered"):
+        SlcCollection.from_files(str(tmp_path / "a_*.tif"))
+    write(tmp_path / "r_20160802.tif", first.real, **place)
+    with pytest.raises(SourceError, match="no complex numbers"):
+        SlcCollection.from_files(str(tmp_path / "r_*.tif"))
+    write(tmp_path / "d_VV_20160802.tif", first, **place)
+    write(tmp_path / "d_VH_20160802.tif", first, **place)
+    with pytest.raises(SourceError, match="several images of one date"):
+        SlcCollection.from_files(str(tmp_path / "d_*.tif"))
+    write(tmp_path / "nodate.tif", first, **place)
+    with pytest.raises(SourceError, match="no date"):
+        SlcCollection.from_files(str(tmp_path / "nodate.tif"))
+    with pytest.raises(ParameterError, match="wavelength"):
+        SlcCollection.from_files(str(tmp_path / "a_20160814.tif"), wavelength=55.0)
+    jv.ImageCollection.from_files(str(tmp_path / "a_20160814.tif"), name="plain")
+    with pytest.raises(CollectionError, match="no complex radar images"):
+        SlcCollection("plain")
+
+
+def test_names_and_dates(tmp_path: Path) -> None:
+    stack = placed(tmp_path)
+    with pytest.raises(BandError, match=r"no day or image '2016-08-15'.*2016-08-14"):
+        stack["2016-08-15"]
+    assert stack.filter_date("2016-08-10").dates == ("2016-08-14", "2016-08-26")
+    assert len(stack.filter_date(end="2016-08-14")) == 1
+    with pytest.raises(CollectionError, match="none of the 3"):
+        stack.filter_date("2017-01-01")
+    with pytest.raises(ParameterError, match="fewer than 4"):
+        stack["2016-08-02"].coherence(stack["2016-08-14"], (1, 3))
+    with pytest.raises(ParameterError, match="phase"):
+        stack["2016-08-02"].phase().multilook(2, 2)
+
+
+def test_a_file_that_was_replaced(tmp_path: Path) -> None:
+    image = placed(tmp_path)["2016-08-14"].amplitude()
+    render(image, own_pixels())
+    write(
+        tmp_path / "20160814.slc.tif", images()[0][:, :70], crs="EPSG:32632", transform=from_origin(*ORIGIN, STEP, STEP)
+    )
+    Engine.default().forget()
+    with pytest.raises(SourceError, match=r"changed|replaced"):
+        render(image, own_pixels())
+
+
+# ---------------------------------------------------------------- cost and limits
+
+
+def test_cost_counts_the_pixels_of_the_sensor(tmp_path: Path) -> None:
+    stack = placed(tmp_path)
+    image = stack["2016-08-02"].coherence(stack["2016-08-14"], (5, 5))
+    engine, tile = Engine.default(), Grid(web_mercator(8), 93 * 256, 134 * 256, 256, 256)
+    here = engine.cost(image.node, tile)
+    # The whole of both images, complex64, read and held; some steps of it; the tile itself.
+    assert here.read_bytes == 2 * 60 * 80 * 8
+    assert here.array_bytes > 2 * 60 * 80 * 8 + 256 * 256 * 8
+    planned = engine.plan(image.node, tile)
+    assert cost(planned, lambda *_: (1000, 7)).read_bytes == 2000
+    series = engine.plan(stack.image().coherence(stack["2016-08-14"]).node, tile)
+    deep = cost(series, lambda *_: (0, 7)).array_bytes
+    flat = cost(series, lambda *_: (0, 1)).array_bytes
+    assert deep > 3 * flat
+
+
+def test_a_limit_of_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JEOVIEW_MAX_NATIVE_PIXELS", "2000")
+    stack = placed(tmp_path)
+    image = stack["2016-08-02"].amplitude()
+    with pytest.raises(LimitError, match="Zoom in"):
+        Engine.default().render(image.node, own_pixels())
+    assert settings().max_native_pixels == 2000
+    part = own_pixels().blocks(20)[0]
+    assert Engine.default().render(image.node, part).array.shape == (1, 20, 20)
+
+
+# ---------------------------------------------------------------- where pixels lie
+
+
+def bent(rows: NDArray[np.float64], cols: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A swath that is turned, stretched and bent."""
+    lon = 10 + 2e-3 * cols - 4e-4 * rows + 3e-7 * rows * cols + 2e-5 * np.sin(rows / 7) * np.cos(cols / 9)
+    lat = 45 - 1e-3 * rows - 3e-4 * cols + 2e-7 * cols**2 + 2e-5 * np.cos(rows / 5) * np.sin(cols / 8)
+    return lon, lat
+
+
+@pytest.mark.parametrize("turn", [0.0, 169.999, -190.05])
+def test_a_raster_of_places_is_inverted(turn: float) -> None:
+    rows, cols = np.meshgrid(np.arange(40) + 0.5, np.arange(60) + 0.5, indexing="ij")
+    lon, lat = bent(rows, cols)
+    where = Geolocation.of(lon + turn, lat, (0.5, 0.5), (1.0, 1.0), (40, 60))
+    random = np.random.default_rng(1)
+    row, col = random.uniform(0.5, 39.4, 500), random.uniform(0.5, 59.4, 500)
+    # Between the nodes a place is bilinear.
+    i, j = np.floor(row - 0.5).astype(int), np.floor(col - 0.5).astype(int)
+    p, q = row - 0.5 - i, col - 0.5 - j
+
+    def between(nodes: NDArray[np.float64]) -> NDArray[np.float64]:
+        upper = nodes[i, j] * (1 - q) + nodes[i, j + 1] * q
+        return np.asarray(upper * (1 - p) + (nodes[i + 1, j] * (1 - q) + nodes[i + 1, j + 1] * q) * p)
+
+    x = (between(lon) + turn + 180) % 360 - 180
+    found = where.locate("EPSG:4326", x, between(lat))
+    np.testing.assert_allclose(found[0], row, atol=1e-6)
+    np.testing.assert_allclose(found[1], col, atol=1e-6)
+    outside = where.locate("EPSG:4326", np.array([turn + 9.0, turn + 11.0, np.nan]), np.array([45.0, 44.0, 45.0]))
+    assert np.isnan(outside).all()
+
+
+def test_control_points_without_order() -> None:
+    random = np.random.default_rng(2)
+    rows, cols = random.uniform(0, 400, 60), random.uniform(0, 600, 60)
+    lon = 10 + 2e-5 * cols - 4e-6 * rows + 1e-9 * rows * cols
+    lat = 45 - 1e-5 * rows - 3e-6 * cols + 1e-9 * cols**2
+    where = Geolocation.of_points(list(zip(rows, cols, lon, lat, strict=True)), (400, 600))
+    found = where.locate("EPSG:4326", lon, lat)
+    np.testing.assert_allclose(found, [rows, cols], atol=0.02)
+    with pytest.raises(SourceError, match="at least 4"):
+        Geolocation.of_points([(0, 0, 10, 45)] * 3, (10, 10))
+    with pytest.raises(SourceError, match="on a line"):
+        Geolocation.of_points([(0, i, 10 + i, 45) for i in range(5)], (10, 10))
+    with pytest.raises(SourceError, match="not known"):
+        Geolocation.of(np.full((3, 3), np.nan), np.zeros((3, 3)), (0, 0), (1, 1), (3, 3))
