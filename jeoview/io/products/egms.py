@@ -11,6 +11,7 @@ import datetime as dt
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from jeoview.catalog.items import Band
 from jeoview.errors import RefusedError, SourceError, choices
+from jeoview.io.products.common import BandFile, make_item
+from jeoview.io.products.stacks import Result, midnight
 
 RENAMED = {"height": "height_ortho", "height_wgs84": "height_ellipse", "rmse": "rmse_ts"}
 UNITS = {
@@ -42,6 +46,8 @@ NEEDED = ("pid", "easting", "northing", "mean_velocity")
 CRS = "EPSG:3035"
 MAX_BYTES = 8 << 30
 _DAY = re.compile(r"\d{8}", re.ASCII)
+_ORTHO = re.compile(r"EGMS_L3_.*_([UE])(?:_\d{4})?_(\d{4})_\d+\.tiff?", re.ASCII)
+_COMPONENTS = {"U": "upwards", "E": "eastwards"}
 _NAME = re.compile(r"EGMS_(L2a|L2b|L3)_", re.ASCII)
 
 
@@ -90,11 +96,23 @@ def read_points(path: Path) -> PointTable:
     try:
         with _text(path) as stream:
             table = _parsed(stream, path.name)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise SourceError(f"{path.name} is a broken zip file") from error
     except (UnicodeDecodeError, pd.errors.ParserError, ValueError) as error:
         raise SourceError(f"{path.name} is no table of points: expected the columns of an EGMS CSV file") from error
     return _table(path, table)
+
+
+def result(path: Path, collection: str, series: bool) -> Result | None:  # noqa: ARG001 - every family is asked alike
+    """Return the band ``velocity`` (mm/yr, up or east) of an L3 GeoTIFF, or None where it is none."""
+    match = _ORTHO.fullmatch(path.name)
+    if match is None:
+        return None
+    known = {"jeoview:sign": f"velocity positive {_COMPONENTS[match[1]]} (EGMS L3)"}
+    files = [BandFile(Band("velocity", "", unit="mm/yr"), path)]
+    # The name ends with the years of the release.
+    time = midnight(dt.date(int(match[2]), 1, 1))
+    return Result([make_item(collection, path.stem, time, files, known)], series=False)
 
 
 @contextmanager

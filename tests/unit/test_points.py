@@ -1,0 +1,226 @@
+"""Points of the European Ground Motion Service: real ones of Ustica, and small files of the other generations."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+from rasterio.transform import from_origin
+
+import jeoview as jv
+from jeoview.engine import Engine
+from jeoview.errors import BandError, CollectionError, JeoviewError, ParameterError
+from jeoview.grid import Grid, Lattice, region_grid
+from jeoview.projection import transform
+
+TRACKS = ("EGMS_L2b_022_0845_IW2_VV_2020_2024_1", "EGMS_L2b_117_0227_IW2_VV_2020_2024_1")
+NEW = "pid,mp_type,latitude,longitude,easting,northing,height_ortho,rmse_ts,los_east,los_north,los_up,mean_velocity,20200103,20200115"
+OLD = NEW.replace("height_ortho", "height").replace("rmse_ts", "rmse")
+ROWS = (
+    "aa1,0,38.7,13.16,4597010.0,1741210.0,100.5,0.8,0.6,-0.1,0.79,-3.5,0.0,-1.5",
+    "aa2,0,38.7,13.16,4597030.0,1741230.0,90.0,0.9,0.6,-0.1,0.79,-1.5,0.0,",
+    "aa3,1,38.7,13.17,4597160.0,1741110.0,80.0,0.9,0.6,-0.1,0.79,2.0,0.0,2.5",
+)
+
+
+@pytest.fixture(autouse=True)
+def _own_home(jeoview_home: Path) -> None:
+    """Every test has a catalogue of its own."""
+
+
+@pytest.fixture
+def ustica(data_dir: Path) -> list[jv.PointCollection]:
+    """Descending, ascending."""
+    return [jv.open_points(data_dir / "egms-ustica-l2b" / f"{name}.zip") for name in TRACKS]
+
+
+def write(path: Path, head: str = NEW, rows: tuple[str, ...] = ROWS, separator: str = ",") -> Path:
+    path.write_text("\n".join((head, *rows)).replace(",", separator) + "\n")
+    return path
+
+
+# -- real points ----------------------------------------------------------------------------------
+
+
+def test_ustica_is_what_its_readme_says(ustica: list[jv.PointCollection]) -> None:
+    assert [len(points) for points in ustica] == [11_590, 11_759]
+    assert [len(points.dates) for points in ustica] == [210, 207]
+    assert (ustica[0].dates[0], ustica[0].dates[-1]) == ("2020-01-03", "2024-12-25")
+    for points, east, north, up in zip(ustica, (0.594, -0.622), (-0.120, -0.098), (0.795, 0.777), strict=True):
+        means = [points[name].mean() for name in ("los_east", "los_north", "los_up")]
+        np.testing.assert_allclose(means, [east, north, up], atol=6e-4)
+    west, south, east, north = ustica[0].bounds
+    np.testing.assert_allclose((west, south, east, north), (13.1518, 38.6906, 13.2008, 38.7209), atol=2e-4)
+    # Coordinates of both kinds agree.
+    x, y = transform("EPSG:4326", "EPSG:3035", ustica[0]["longitude"], ustica[0]["latitude"])
+    np.testing.assert_allclose(x, ustica[0]["easting"], atol=2.0)
+    np.testing.assert_allclose(y, ustica[0]["northing"], atol=2.0)
+
+
+def test_our_fits_are_the_columns_of_the_service(ustica: list[jv.PointCollection]) -> None:
+    """All 23,349 points, to the rounding that the README states."""
+    for points in ustica:
+        fits = {degree: points.velocity(degree=degree) for degree in (1, 2, 3)}
+        limits = (
+            ("mean_velocity", 1, "velocity", 0.1005),
+            ("mean_velocity_std", 1, "std", 0.053),
+            ("acceleration", 2, "acceleration", 0.0165),
+            ("seasonality", 3, "amplitude", 0.0635),
+            ("rmse_ts", 3, "rmse", 0.0555),
+        )
+        for column, degree, band, limit in limits:
+            assert np.abs(fits[degree][band].to_numpy() - points[column]).max() <= limit, column
+        assert list(fits[1]["pid"]) == list(points["pid"])
+
+
+def test_a_series_is_in_metres(ustica: list[jv.PointCollection], data_dir: Path) -> None:
+    points = ustica[0]
+    pid = points["pid"][17]
+    series = points.series(pid)
+    with (
+        zipfile.ZipFile(data_dir / "egms-ustica-l2b" / f"{TRACKS[0]}.zip") as files,
+        files.open(f"{TRACKS[0]}.csv") as csv,
+    ):
+        stored = pd.read_csv(csv, nrows=18).iloc[17]
+    assert stored["pid"] == pid
+    np.testing.assert_allclose(
+        series.to_numpy() * 1000, stored[[f"{day:%Y%m%d}" for day in series.index]].to_numpy(float), atol=1e-5
+    )
+    with pytest.raises(ParameterError, match="no point 'nobody'"):
+        points.series("nobody")
+
+
+def test_up_and_east_of_ustica_on_the_map(ustica: list[jv.PointCollection]) -> None:
+    """Cells of both tracks coincide; up and east solve v = e E + u U in each, and the island is quiet."""
+    columns = ["mean_velocity", "los_east", "los_up"]
+    first, second = (points.image(columns, cell=100) for points in ustica)
+    motion = first["mean_velocity"].decompose(
+        first["los_east"], first["los_up"], second["mean_velocity"], second["los_east"], second["los_up"]
+    )
+    grid = Grid(Lattice("EPSG:3035", (100.0, 100.0), 0.0, 0.0), -17431, 45968, 34, 44)
+    up, east, condition = Engine.default().render(motion.node, grid).array
+    one, two = (Engine.default().render(image.node, grid).array.astype(np.float64) for image in (first, second))
+    both = np.isfinite(one[0]) & np.isfinite(two[0])
+    assert both.sum() > 500
+    assert (np.isfinite(up) == both).all()
+    for velocity, look_east, look_up in (one, two):
+        np.testing.assert_allclose((look_east * east + look_up * up)[both], velocity[both], atol=1e-3)
+    assert condition[both].max() < 1.5
+    assert abs(np.median(up[both])) < 2
+    assert abs(np.median(east[both])) < 2
+
+
+def test_cells_hold_the_mean_of_their_points(ustica: list[jv.PointCollection]) -> None:
+    points = ustica[1]
+    image = points.image(cell=50)
+    assert (image.bands, image.unit) == (("mean_velocity",), "mm/yr")
+    frame = pd.DataFrame({"v": points["mean_velocity"], "x": points["easting"] // 50, "y": -points["northing"] // 50})
+    means = frame.groupby(["y", "x"], as_index=False)["v"].mean()
+    for y, x, expected in means.to_numpy()[::97]:
+        cell = Grid(Lattice("EPSG:3035", (50.0, 50.0), 0.0, 0.0), int(y), int(x), 1, 1)
+        assert Engine.default().render(image.node, cell).array[0, 0, 0] == pytest.approx(expected, abs=1e-4)
+    on_map = Engine.default().render(image.node, region_grid(points.bounds, zoom=13)).array[0]
+    assert np.isfinite(on_map).mean() > 0.1
+
+
+def test_points_near_a_place_and_as_a_table(ustica: list[jv.PointCollection]) -> None:
+    near = ustica[0].filter_bounds((13.17, 38.70, 13.18, 38.71))
+    assert 100 < len(near) < len(ustica[0])
+    frame = near.to_geodataframe(series=True)
+    assert frame.crs.to_epsg() == 4326
+    assert len(frame) == len(near)
+    assert tuple(frame.total_bounds) == near.bounds
+    assert frame["20200103"].abs().max() < 0.1
+    with pytest.raises(CollectionError, match="none of the"):
+        ustica[0].filter_bounds((0.0, 0.0, 1.0, 1.0))
+
+
+# -- other generations, small files of their layout -----------------------------------------------
+
+
+@pytest.mark.parametrize("head", [NEW, OLD])
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_both_generations_and_both_separators(tmp_path: Path, head: str, separator: str) -> None:
+    points = jv.open_points(write(tmp_path / "EGMS_L2a_x.csv", head, separator=separator))
+    assert (len(points), points.dates) == (3, ("2020-01-03", "2020-01-15"))
+    assert list(points["height_ortho"]) == [100.5, 90.0, 80.0]
+    assert list(points["rmse_ts"]) == [0.8, 0.9, 0.9]
+    series = points.series("aa2")
+    assert np.isnan(series.iloc[1])
+    assert points.series("aa1").iloc[1] == pytest.approx(-0.0015)
+    # Two points share a cell of 100 m.
+    cells = Grid(Lattice("EPSG:3035", (100.0, 100.0), 0.0, 0.0), -17413, 45970, 2, 2)
+    found = Engine.default().render(points.image(cell=100).node, cells).array[0]
+    np.testing.assert_array_equal(found, [[-2.5, np.nan], [np.nan, 2.0]])
+
+
+def test_level_three_has_no_degrees(tmp_path: Path) -> None:
+    head = "pid,easting,northing,height,rmse,mean_velocity,mean_velocity_std,20200103"
+    rows = ("1000,4597050.0,1741250.0,10.0,0.5,-1.5,0.1,0.5",)
+    points = jv.open_points(write(tmp_path / "EGMS_L3_E45N17_100km_U.csv", head, rows))
+    lon, lat = transform("EPSG:3035", "EPSG:4326", 4597050.0, 1741250.0)
+    np.testing.assert_allclose(points.bounds, (lon, lat, lon, lat))
+    assert points.to_geodataframe().geometry[0].x == pytest.approx(float(lon))
+
+
+def test_level_three_rasters_are_velocities(tmp_path: Path) -> None:
+    path = tmp_path / "EGMS_L3_E45N17_100km_U_2020_2024_1.tiff"
+    place = from_origin(4_500_000, 1_800_000, 100, 100)
+    with rasterio.open(
+        path, "w", driver="GTiff", width=3, height=2, count=1, dtype="float32", crs="EPSG:3035", transform=place
+    ) as file:
+        file.write(np.arange(6, dtype=np.float32).reshape(1, 2, 3) - 2)
+    image = jv.open(path)
+    assert (image.bands, image.unit) == (("velocity",), "mm/yr")
+    grid = Grid(Lattice("EPSG:3035", (100.0, 100.0), 4_500_000.0, 1_800_000.0), 0, 0, 2, 3)
+    np.testing.assert_array_equal(Engine.default().render(image.node, grid).array[0], [[-2, -1, 0], [1, 2, 3]])
+
+
+def test_what_is_no_table_of_points_says_so(tmp_path: Path) -> None:
+    broken = tmp_path / "EGMS_L2b_1.zip"
+    broken.write_bytes(b"PK\x03\x04 nothing")
+    two = tmp_path / "two.zip"
+    with zipfile.ZipFile(two, "w") as files:
+        files.writestr("a.csv", NEW)
+        files.writestr("b.csv", NEW)
+    half = tmp_path / "half.zip"
+    with zipfile.ZipFile(half, "w", zipfile.ZIP_DEFLATED) as files:
+        files.writestr("a.csv", "\n".join((NEW, *ROWS * 200)))
+    data = bytearray(half.read_bytes())
+    data[60:200] = b"\xff" * 140
+    half.write_bytes(data)
+    words = {
+        tmp_path / "none.csv": "no file 'none.csv'",
+        broken: "EGMS_L2b_1.zip is a broken zip file",
+        half: "half.zip is a broken zip file",
+        two: "two.zip holds 2 CSV files; expected one",
+        write(
+            tmp_path / "other.csv", "a,b,c", ("1,2,3",)
+        ): "other.csv is no table of EGMS points: column 'pid' is missing",
+        write(tmp_path / "empty.csv", NEW, ()): "empty.csv holds no point",
+        write(
+            tmp_path / "words.csv", NEW, (ROWS[0].replace("4597010.0", "east"),)
+        ): "words.csv: easting holds something",
+        write(tmp_path / "noise.csv", NEW, (ROWS[0].replace("-1.5", "much"),)): "noise.csv is no table of points",
+    }
+    for path, text in words.items():
+        with pytest.raises(JeoviewError) as caught:
+            jv.open_points(path)
+        assert text in str(caught.value)
+        assert str(tmp_path) not in str(caught.value)
+
+
+def test_questions_that_cannot_be_answered(tmp_path: Path) -> None:
+    points = jv.open_points(write(tmp_path / "EGMS_L2a_x.csv"))
+    with pytest.raises(BandError, match=r"no column 'velocity'.*mean_velocity"):
+        points["velocity"]
+    with pytest.raises(ParameterError, match="'pid' holds no numbers"):
+        points.image("pid")
+    with pytest.raises(ParameterError, match="cell is 0"):
+        points.image(cell=0)
+    with pytest.raises(ParameterError, match="no parameter 'modle'"):
+        points.velocity(modle="annual")
