@@ -408,6 +408,8 @@ class Image:
         Notes
         -----
         NaN where the pixel itself is NaN (no data); among its neighbours NaN is left out.
+
+        Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the map are larger, and resampled, complex numbers as such.
         """
         ...
     def gt(self, y: Operand) -> Image:

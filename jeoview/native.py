@@ -10,12 +10,15 @@ from typing import Protocol
 import numpy as np
 
 from jeoview.describe import options_of
-from jeoview.errors import SourceError
+from jeoview.errors import ParameterError, SourceError
 from jeoview.geolocation import Geolocation, widened
 from jeoview.graph import Node
 from jeoview.grid import Frame, Grid, Lattice
+from jeoview.kernels.angles import angles_of, phasors_of
 from jeoview.kernels.slc_blocks import block_means
+from jeoview.operator import Schema
 from jeoview.projection import Floats, canonical_crs, transform
+from jeoview.quantities import WRAPPED
 from jeoview.raster import Array, Raster
 from jeoview.warp import MAX_OVERSAMPLING, Placement, Positions, pixels_of, positions, sample
 
@@ -128,6 +131,8 @@ class Landing:
         Of the grid's pixels among the averaged ones.
     method : {"nearest", "bilinear"}
         How they are sampled.
+    wrapped : bool
+        Whether real numbers are phases in rad, which are averaged and sampled as phasors.
     """
 
     factor: tuple[int, int]
@@ -135,30 +140,39 @@ class Landing:
     fine: Grid
     where: Positions = field(compare=False)
     method: str
+    wrapped: bool = False
 
     def bring(self, value: Raster, target: Grid) -> Raster:
         """The result on a grid; complex values are averaged and resampled as such."""
         array = value.cut(self.fine).array
+        turns = self.wrapped and not np.iscomplexobj(array)
+        if turns:
+            array = phasors_of(array)
         if self.factor != (1, 1):
             array = block_means(array, *self.factor)
-        return Raster(_sampled(array, self, target), target, value.kind, value.bands, value.dates)
+        array = sample(np.ascontiguousarray(array), self.window, target, self.where, self.method)
+        return Raster(angles_of(array) if turns else array, target, value.kind, value.bands, value.dates)
 
 
-def _sampled(array: Array, landing: Landing, target: Grid) -> Array:
-    return sample(np.ascontiguousarray(array), landing.window, target, landing.where, landing.method)
-
-
-def landing(locator: Locator, frame: Frame, target: Grid, method: str) -> Landing:
-    """How a result in a frame comes onto a grid.
+def landing(locator: Locator, schema: Schema, target: Grid, method: str) -> Landing:
+    """How a result at a sensor's pixels comes onto a grid.
 
     The number of pixels that are averaged is a function of the source and of the grid's lattice, and the blocks
     count from the source's first pixel: tiles agree on all that they share.
+
+    Raises
+    ------
+    ParameterError
+        If the result has no such pixels.
     """
+    frame = schema.frame
+    if frame is None:
+        raise ParameterError("the image has no pixels of a sensor")
     factor = _factor(locator, frame, target.lattice)
     coarse = frame.coarser(*factor)
     where = _scaled(locator.positions(target), coarse.looks)
     window = _window(where, coarse.extent)
-    return Landing(factor, window, frame.finer(window, *factor), where, method)
+    return Landing(factor, window, frame.finer(window, *factor), where, method, schema.unit == WRAPPED)
 
 
 def _factor(locator: Locator, frame: Frame, lattice: Lattice) -> tuple[int, int]:

@@ -192,11 +192,8 @@ def _pass_on(node: Node, demand: _Demand, demands: dict[str, _Demand], area: _Ar
 
 def _land(node: Node, demand: _Demand, native: dict[str, _Demand], area: _Area) -> None:
     """Ask for a node at the pixels of the sensor that cover a grid."""
-    frame = describe(node).frame
     source = next(_sources(node))
-    if frame is None:
-        raise ParameterError(f"{node.operator} has no pixels of a sensor")
-    demand.landing = landing(area.locate(source), frame, demand.grid, options_of(source)["resampling"])
+    demand.landing = landing(area.locate(source), describe(node), demand.grid, options_of(source)["resampling"])
     wanted = _ordered(node, demand)
     native.setdefault(node.key, _Demand(demand.landing.fine)).add(demand.landing.fine, wanted)
     demand.input_bands = (wanted,)

@@ -41,6 +41,9 @@ GEOMETRIES: dict[str, dict[str, Any]] = {
 }
 
 
+AREA = {"type": "Polygon", "coordinates": [[[9.998, 44.022], [10.02, 44.02], [10.01, 44.004], [9.998, 44.022]]]}
+
+
 @st.composite
 def chains(draw: Draw) -> Image:
     values = GEOMETRIES[draw(st.sampled_from(sorted(GEOMETRIES)))]
@@ -54,6 +57,8 @@ def chains(draw: Draw) -> Image:
         lambda: a.interferogram(b).multilook(azimuth, across),
         lambda: a.interferogram(b).multilook(azimuth, across).multilook(2, 3).phase(),
         lambda: a.coherence(b, window),
+        lambda: a.interferogram(b).multilook(2, 2).goldstein(patch=16),
+        lambda: a.interferogram(b).phase().goldstein(patch=8).mask_polygon(AREA),
         lambda: a.interferogram(b).phase().mask(a.coherence(b, window) > 0.4),
         lambda: a.amplitude().focal_mean(2) + a.coherence(b, window).focal_mean(1),
         lambda: series.interferogram(b).multilook(azimuth, across).amplitude(),
@@ -75,7 +80,7 @@ def areas(draw: Draw) -> Grid:
     )
 
 
-@settings(max_examples=60, suppress_health_check=SLOW)
+@settings(max_examples=40, suppress_health_check=SLOW)
 @given(st.data())
 def test_native_pixels(data: st.DataObject) -> None:
     image, area = data.draw(chains()), data.draw(areas())
@@ -132,6 +137,20 @@ def test_seen_from_afar_it_is_the_mean() -> None:
     # The argument of the mean, not the mean of arguments.
     phase = raster(a.interferogram(b).phase(), coarse).array[0]
     np.testing.assert_allclose(phase, np.angle(raster(a.interferogram(b), coarse).array[0]), atol=1e-6, equal_nan=True)
+
+
+def test_phase_comes_onto_the_map_as_phasors() -> None:
+    a, b = slc("5").first(), slc("6").first()
+    left, top = SENSOR["transform"][2], SENSOR["transform"][5]  # type: ignore[index]
+    fine, coarse = (
+        region_grid((left, top - 1800.0, left + 2000.0, top), crs="EPSG:32632", resolution=step)
+        for step in (20.0, 100.0)
+    )
+    phase = a.interferogram(b).phase().goldstein(alpha=0.0)
+    full = np.exp(1j * raster(phase, fine).array[0].astype(np.float64))
+    mean = valid_mean(full.reshape(18, 5, 20, 5).transpose(0, 2, 1, 3).reshape(18, 20, 25), axis=2)
+    off = np.angle(np.exp(1j * raster(phase, coarse).array[0]) * mean.conj())
+    assert np.nanmax(np.abs(off[np.abs(mean) > 0.05])) < 1e-4
 
 
 def test_too_many_pixels_of_the_sensor() -> None:

@@ -375,6 +375,11 @@ def test_pixels_of_a_part_are_those_of_the_whole(sample: Sample) -> None:
             assert same(compute(sample, given).cut(inner), whole.cut(inner))
 
 
+@pytest.mark.parametrize("name", sorted(BY_PLACE))
+def test_what_asks_for_a_place_does_not_work_at_the_pixels_of_a_sensor(name: str) -> None:
+    assert find(name).native is False
+
+
 @samples(lambda sample, found: found.mode is Mode.PIXEL and sample.operator not in BY_PLACE)
 def test_a_pixel_operator_does_not_look_at_neighbours(sample: Sample) -> None:
     order = np.random.default_rng(2).permutation(HERE.height * HERE.width)
