@@ -7,7 +7,7 @@ same pixels.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from time import perf_counter
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 
 from jeoview import chain, planner
 from jeoview.catalog import Catalog
-from jeoview.describe import describe, is_source, style_base
+from jeoview.describe import describe, input_nodes, is_source
 from jeoview.errors import KeyUnknownError, LimitError, ParameterError
 from jeoview.executor import Read, Value, finish, recall
 from jeoview.graph import Node, walk
@@ -270,7 +270,7 @@ class Engine:
         parameters: Mapping[str, Any] | None = None,
         view: Grid | None = None,
     ) -> dict[str, Any]:
-        """The values under a place, of the array below the style.
+        """The values under a place, of the arrays below the style: all three of an image in red, green and blue.
 
         Parameters
         ----------
@@ -287,7 +287,8 @@ class Engine:
         Returns
         -------
         dict
-            ``lon``, ``lat``, ``unit`` and ``values`` by band (a list by date for a series), None where there is no data.
+            ``lon``, ``lat``, ``unit`` and ``values`` by band (a list by date for a series), None where there is no data. A
+            band of the same name as one before it is numbered.
 
         Raises
         ------
@@ -296,7 +297,6 @@ class Engine:
         """
         if not (-180 <= lon <= 180 and -85.06 <= lat <= 85.06):
             raise ParameterError(f"lon={lon}, lat={lat}: expected degrees on the map, lat within 85.06")
-        base = style_base(node)
         x, y = transform(WGS84, WEB_MERCATOR, lon, lat)
         lattice = web_mercator(zoom)
         step = lattice.resolution[0]
@@ -305,21 +305,18 @@ class Engine:
             min(int((float(x) - lattice.left) / step), size - 1),
             min(int((lattice.top - float(y)) / step), size - 1),
         )
-        pixel = Grid(lattice, row, col, 1, 1)
-        if view is not None and not planner.needs_view(base):
+        pixel, bound = Grid(lattice, row, col, 1, 1), bind(node, parameters)
+        if view is not None and not planner.needs_view(bound):
             view = None
         if view is not None and not view.contains(pixel):
             raise ParameterError(
                 f"lon={lon}, lat={lat} at zoom {zoom} is not in view; expected a place in it, at its zoom"
             )
-        raster = self.render(base, pixel, parameters=parameters, view=view)
-        values = raster.array[..., 0, 0]
-        shown = {
-            band: [_json_number(v) for v in values[:, i]] if raster.kind is Kind.SERIES else _json_number(values[i])
-            for i, band in enumerate(raster.bands)
-        }
-        answer = {"lon": lon, "lat": lat, "unit": describe(base).unit, "values": shown}
-        return answer | ({"dates": list(raster.dates)} if raster.kind is Kind.SERIES else {})
+        bases = _below_style(bound)
+        answer: dict[str, Any] = {"lon": lon, "lat": lat, "unit": _common_unit(bases), "values": {}}
+        for base in bases:
+            _note(self.render(base, pixel, view=view), answer)
+        return answer
 
     def _do(self, planned: Plan, clock: StepClock) -> Value:
         work = recall(planned, self._memory)
@@ -332,6 +329,33 @@ class Engine:
 
 _DEFAULT: dict[Settings, Engine] = {}
 _DEFAULT_LOCK = threading.Lock()
+
+
+def _below_style(root: Node) -> tuple[Node, ...]:
+    """The arrays that colours show: of a coloured image that a later step changed, those of the colours alone."""
+    if describe(root).kind is not Kind.COLOUR:
+        return (root,)
+    inputs = input_nodes(root)
+    coloured = [node for node in inputs if describe(node).kind is Kind.COLOUR]
+    arrays = [node for node in inputs if describe(node).kind in (Kind.BANDS, Kind.SERIES)]
+    return tuple(dict.fromkeys(base for node in coloured or arrays for base in _below_style(node)))
+
+
+def _common_unit(nodes: Sequence[Node]) -> str:
+    units = {describe(node).unit for node in nodes}
+    return units.pop() if len(units) == 1 else ""
+
+
+def _note(raster: Raster, answer: dict[str, Any]) -> None:
+    """Add the values of a raster of one pixel to an answer."""
+    values, known = raster.array[..., 0, 0], answer["values"]
+    for index, band in enumerate(raster.bands):
+        names = (band, *(f"{band} ({number})" for number in range(2, len(known) + 2)))
+        name = next(name for name in names if name not in known)
+        series = raster.kind is Kind.SERIES
+        known[name] = [_json_number(one) for one in values[:, index]] if series else _json_number(values[index])
+        if series:
+            answer["dates"] = list(raster.dates)
 
 
 def _json_number(value: Any) -> Any:

@@ -59,6 +59,7 @@ class Map:
         self._placed = center is not None or zoom is not None
         self._window = Window(center, zoom, check_basemap(basemap), height)
         self._scene = Scene(self._window, basemap, session)
+        self._inspectors: dict[str, Inspector] = {}
 
     @property
     def widget(self) -> Any:
@@ -240,23 +241,38 @@ class Map:
         """
         self._scene.sliders.set(name, value)
 
-    def add_inspector(self, image: Image, name: str = "Values") -> Inspector:
-        """Show the values of an image where the map is clicked: a table, or a chart over time with its linear fit.
+    def add_inspector(self, image: Image | None = None, name: str = "Values") -> Inspector:
+        """Show values where the map is clicked: a table, or a chart over time; unfolded, those of every step of the chain.
+
+        A series of ground motion, or of two years and more, gets its linear fit with the rate and its standard error.
+        Its values can be taken away as CSV.
 
         Parameters
         ----------
-        image : Image
-            Bands, or a series such as a displacement; it need not be a layer.
+        image : Image, optional
+            Bands, or a series such as a displacement; it need not be a layer. Without it the layers that are seen are
+            asked, the topmost first.
         name : str
-            Heading.
+            Heading; an inspector of the same name is replaced.
 
         Raises
         ------
         ParameterError
             If it is no image.
         """
-        check_image(image)
-        inspector = Inspector(self._window, image, check_name(name), lambda: self.parameters)
+        chosen = check_name(name)
+        fixed = None if image is None else [(chosen, check_image(image))]
+        former = self._inspectors.pop(chosen, None)
+        if former is not None:
+            former.close()
+        inspector = Inspector(
+            self._window,
+            lambda: fixed or [(layer.name, layer.image) for layer in reversed(self.layers) if layer.visible],
+            chosen,
+            lambda: self.parameters,
+            self._scene.guard,
+        )
+        self._inspectors[chosen] = inspector
         self._scene.frame.append(inspector.widget)
         return inspector
 

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from PIL import Image as Picture
+from scipy.ndimage import maximum_filter, minimum_filter
 
 import jeoview.recipes  # noqa: F401 - gives images their recipes
+from jeoview.describe import style_base
 from jeoview.graph import Node, parameter
 from jeoview.grid import tile_grid, tiles_grid
 from jeoview.image import Image
@@ -283,9 +285,14 @@ def test_a_removed_file_is_said_on_the_map_and_under_it(
 
 def test_a_chain_on_the_view_follows_the_view(new_page: Callable[..., Page], lab: Lab, scenes: Scenes) -> None:
     node = (ndvi(scenes) > 0.72).label(region="view").colormap("tab20", vmin=1, vmax=40).node
-    cell = 'm.add((ndvi > 0.72).label(region="view").colormap("tab20", vmin=1, vmax=40), name="Fields")\nm'
+    cell = """
+m.add((ndvi > 0.72).label(region="view").colormap("tab20", vmin=1, vmax=40), name="Fields")
+m.add_inspector()
+m
+"""
     with notebook(new_page(), lab, "view", cell) as opened:
         first = assert_right_in_view(opened, scenes, node)
+        assert_click_shows_the_tile(opened, scenes, node, first)
         opened.screenshot("map-view-labels")
         opened.record()
         opened.page.locator(".leaflet-control-zoom-in").click()
@@ -295,6 +302,25 @@ def test_a_chain_on_the_view_follows_the_view(new_page: Callable[..., Page], lab
         assert assert_right_in_view(opened, scenes, node)[0] == first[0] + 1
         assert opened.message() == ""
         assert not [url for url in opened.tile_requests() if not inside_its_view(url)]
+
+
+def assert_click_shows_the_tile(opened: Notebook, scenes: Scenes, node: Node, view: tuple[int, ...]) -> None:
+    """The inspector says the label that the tile has there, and unfolded what led to it."""
+    for tile in opened.tiles():
+        labels = scenes.engine.render(style_base(node), tile_grid(*tile.zxy), view=tiles_grid(*view)).array[0]
+        # The browser places a click to a pixel or so.
+        inside = (minimum_filter(labels, 9) == maximum_filter(labels, 9)) & (labels > 1)
+        rows, cols = np.nonzero(inside)
+        if len(rows):
+            break
+    row, col = int(rows[0]), int(cols[0])
+    opened.page.mouse.click(tile.box[0] + col + 0.5, tile.box[1] + row + 0.5)
+    opened.page.wait_for_function("() => document.querySelector('.jv-inspector td')")
+    shown = f"{labels[row, col]:.0f} label"
+    assert opened.page.locator(".jv-inspector td").nth(1).inner_text() == shown
+    opened.page.get_by_text("Value at every step").click()
+    opened.page.wait_for_function("() => document.querySelectorAll('.jv-steps tr').length > 4")
+    assert opened.page.locator(".jv-steps td").last.inner_text().endswith(shown)
 
 
 def assert_right_in_view(opened: Notebook, scenes: Scenes, node: Node) -> tuple[int, ...]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from jeoview.errors import ParameterError
+from jeoview.graph import Node, parameter
 from jeoview.grid import Grid, tile_grid, tiles_grid
-from jeoview.image import Image
+from jeoview.image import Image, apply
 from jeoview.projection import WEB_MERCATOR, WGS84, transform
-from jeoview.widgets.inspector import Inspector, linear_trend
+from jeoview.widgets import Map
+from jeoview.widgets.chart import chart, csv_text, has_rate, linear_trend
+from jeoview.widgets.inspector import Inspector
+from jeoview.widgets.messages import Messages
+from jeoview.widgets.readout import number, words
 from jeoview.widgets.view import tile_block
 from jeoview.widgets.window import Window
 from tests.unit.test_engine import World, scene
@@ -46,17 +52,17 @@ def centre(world: World) -> tuple[float, float]:
     return (west + east) / 2, (south + north) / 2
 
 
-def inspect(world: World, what: object) -> Inspector:
+def inspect(world: World, what: Image) -> Inspector:
     window = Window(None, 13, "none", 400)
-    return Inspector(window, what, "NDVI", dict)  # type: ignore[arg-type]
+    return Inspector(window, lambda: [("NDVI", what)], "NDVI", dict, Messages().guard)
 
 
 def test_a_series_is_charted_with_its_rate(world: World) -> None:
     inspector = inspect(world, world.image()["red"])
     lon, lat = centre(world)
     inspector._clicked(type="click", coordinates=[lat, lon])
-    assert "<svg" in inspector.widget.value
-    assert f"NDVI at {lat:.5f}, {lon:.5f}" in inspector.widget.value
+    assert "<svg" in inspector.text
+    assert f"NDVI at {lat:.5f}, {lon:.5f}" in inspector.text
 
 
 def test_bands_are_a_table(world: World) -> None:
@@ -64,7 +70,7 @@ def test_bands_are_a_table(world: World) -> None:
     inspector.show(*centre(world))
     expected = world.engine.point(world.image().median().node, *centre(world), 13)["values"]
     for band, value in expected.items():
-        assert f"<td>{band}</td><td>{value:.6g} </td>" in inspector.widget.value
+        assert f"<td>{band}</td><td>{value:.6g}</td>" in inspector.text
 
 
 def labels(world: World) -> Image:
@@ -114,22 +120,183 @@ def test_a_click_shows_what_the_tile_shows(world: World) -> None:
     shown = world.engine.render(labels(world).node, view, view=view).array[0]
     row, col = (int(index[-1]) for index in np.nonzero(shown > 1))
     inspector.show(*place_of(view, row, col))
-    assert f"<td>{shown[row, col]:.6g} " in inspector.widget.value
+    assert f"<td>{shown[row, col]:.6g} label</td>" in inspector.text
+
+
+def test_a_point_of_red_green_and_blue_has_all_three(world: World) -> None:
+    image, place = world.image(), centre(world)
+    median, most = image.median(), image.max()
+    shown = median.rgb("red", "nir", "red", vmin=0, vmax=1)
+    answer = world.engine.point(shown.node, *place, 13)["values"]
+    assert answer == world.engine.point(median[["red", "nir"]].node, *place, 13)["values"]
+    both = apply("rgb", (median["red"], most["red"], median["nir"]), {})
+    values = world.engine.point(both.node, *place, 13)["values"]
+    assert list(values) == ["B04", "B04 (2)", "B08"]
+    assert values["B04 (2)"] == world.engine.point(most.node, *place, 13)["values"]["B04"]
+
+
+def test_a_slider_of_the_colours_alone_is_no_hindrance(world: World) -> None:
+    red = world.image().median()["red"]
+    top = parameter("top", 0.5, min=0.1, max=1)
+    shown = red.colormap("gray", vmin=0.0, vmax=top)
+    assert world.engine.point(shown.node, *centre(world), 13, parameters={"top": 0.8}) == world.engine.point(
+        red.node, *centre(world), 13
+    )
+    with pytest.raises(ParameterError, match="bottom"):
+        world.engine.point(shown.node, *centre(world), 13, parameters={"bottom": 0.8})
 
 
 def test_a_place_without_data_and_a_lost_file_are_said(world: World) -> None:
     inspector = inspect(world, world.image())
     inspector.show(0.0, 0.0)
-    assert "No data here" in inspector.widget.value
+    assert "No data here" in inspector.text
     (world.folder / "s2.tif").unlink()
     inspector.show(*centre(world))
-    assert "s2" in inspector.widget.value
-    assert "jv-error" in inspector.widget.value
-    assert str(world.folder) not in inspector.widget.value
+    assert "s2" in inspector.text
+    assert "jv-error" in inspector.text
+    assert str(world.folder) not in inspector.text
 
 
 def test_other_mouse_events_ask_nothing(world: World) -> None:
     inspector = inspect(world, world.image())
-    before = inspector.widget.value
+    before = inspector.text
     inspector._clicked(type="mousemove", coordinates=[0, 0])
-    assert inspector.widget.value == before
+    assert inspector.text == before
+
+
+# ---------------------------------------------------------------- steps
+
+
+def test_the_steps_are_asked_only_when_they_are_unfolded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    point = world.engine.point
+    monkeypatch.setattr(
+        world.engine, "point", lambda node, *a, **o: (asked.append(node.operator), point(node, *a, **o))[1]
+    )
+    ndvi = world.image().median().ndvi()
+    limit = parameter("t", -1.0, min=-1, max=1)
+    inspector = inspect(world, ndvi.mask(ndvi > limit).focal_mean(3).colormap("RdYlGn", vmin=-1, vmax=1))
+    inspector.show(*centre(world))
+    assert asked == ["colormap"]
+    inspector._fold.selected_index = 0
+    assert asked[1:] == ["load_items", "median", "normalized_difference", "rename", "gt", "mask", "focal_mean"]
+    value = point(ndvi.node, *centre(world), 13)["values"]["ndvi"]
+    assert f"<code>rename(bands=ndvi)</code></td><td><div>ndvi <b>{number(value)}</b> </div>" in inspector.steps
+    assert "<code>gt(y=t)</code>" in inspector.steps
+    assert "3 of 3 layers" in inspector.steps
+    inspector.show(*centre(world))
+    assert len(asked) == 16
+
+
+def test_a_step_that_fails_says_why_in_its_row(world: World) -> None:
+    inspector = inspect(world, world.image().median().ndvi())
+    (world.folder / "s2.tif").unlink()
+    inspector._fold.selected_index = 0
+    assert inspector.steps == "<p>Click on the map to see the values there.</p>"
+    inspector.show(*centre(world))
+    assert inspector.steps.count("jv-error") == 4
+    assert str(world.folder) not in inspector.steps
+
+
+def test_words_of_a_step() -> None:
+    source = apply("load_items", (), {"items": "items:" + "0" * 64, "bands": ("a",), "common_names": {}, "bbox": None})
+    assert words(source.node) == "load_items"
+    assert words(source.median().node) == "median"
+    assert words(source.median().focal_mean(radius=3).node) == "focal_mean(radius=3)"
+
+
+def test_numbers_have_a_minus_sign_and_complex_ones_two_parts() -> None:
+    assert number(-1.5) == "\u22121.5"
+    assert number([1.0, -0.25]) == "1 \u2212 0.25i"
+    assert number([-1.0, 0.25]) == "\u22121 + 0.25i"
+    assert number(None) == "no data"
+
+
+# ---------------------------------------------------------------- charts
+
+
+def dates(*texts: str) -> list[str]:
+    return [f"{text}T00:00:00Z" for text in texts]
+
+
+def test_a_season_has_no_rate_and_motion_has_one() -> None:
+    season = dates("2023-05-01", "2023-06-01", "2023-09-01")
+    assert not has_rate(season, "")
+    assert has_rate(season, "m")
+    assert has_rate(dates("2020-05-01", "2021-06-01", "2023-09-01"), "")
+    assert not has_rate(["2020-01-01T00:00:00Z/2020-02-01T00:00:00Z"] * 3, "m")
+    values = {"ndvi": np.array([0.1, 0.5, 0.3])}
+    assert "\u00b1" not in chart(season, values, "")
+    assert "\u00b1" in chart(season, values, "m")
+
+
+def test_csv_has_a_row_for_each_layer_and_an_empty_field_for_no_data() -> None:
+    values = {"a": np.array([1.25, np.nan]), "b": np.array([-1.0, 2.0])}
+    assert csv_text(["d1", "d2"], values, "m") == "date,a (m),b (m)\nd1,1.25,-1\nd2,,2\n"
+
+
+def test_the_csv_of_a_click_holds_the_series(world: World) -> None:
+    inspector = inspect(world, world.image()["red"])
+    inspector.show(*centre(world))
+    data = inspector.text.partition("base64,")[2].partition('"')[0]
+    rows = base64.b64decode(data).decode().splitlines()
+    values = world.engine.point(world.image()["red"].node, *centre(world), 13)["values"]["B04"]
+    assert [float(row.split(",")[1]) for row in rows[1:]] == pytest.approx(values)
+
+
+# ---------------------------------------------------------------- on a map
+
+
+class Nowhere:
+    """A session whose tiles nobody asks for."""
+
+    def publish(self, node: Node) -> str:
+        return node.key
+
+    def tile_path(self, key: str, **_: object) -> str:
+        return key
+
+    def url(self, path: str) -> str:
+        return path
+
+    def errors(self, _: str) -> list[dict[str, object]]:
+        return []
+
+    def drop(self, _: str, **__: object) -> int:
+        return 0
+
+
+def test_without_an_image_the_layers_that_are_seen_are_asked(world: World) -> None:
+    m = Map(basemap="none", session=Nowhere())
+    inspector = m.add_inspector()
+    inspector.show(*centre(world))
+    assert "No layer is seen" in inspector.text
+    median = world.image().median()
+    m.add(median.ndvi().colormap("RdYlGn", vmin=-1, vmax=1), name="Index")
+    m.add(median["red"].colormap("gray", vmin=0, vmax=1), name="Red", visible=False)
+    m.add(median["nir"].colormap("gray", vmin=0, vmax=1), name="Near infrared")
+    inspector.show(*centre(world))
+    assert inspector.text.index("Near infrared") < inspector.text.index("Index")
+    assert "<span>Red" not in inspector.text
+
+
+def test_an_inspector_of_the_same_name_is_replaced(world: World) -> None:
+    m = Map(basemap="none", session=Nowhere())
+    first, other = m.add_inspector(world.image().median(), "A"), m.add_inspector(world.image().median(), "B")
+    second = m.add_inspector(world.image().median().ndvi(), "A")
+    lon, lat = centre(world)
+    for handler in list(m._window.widget._interaction_callbacks.callbacks):
+        handler(type="click", coordinates=[lat, lon])
+    assert "ndvi" in second.text
+    assert "B08" in other.text
+    assert "Click on the map" in first.text
+    assert first.widget.layout.display == "none"
+
+
+def test_what_a_click_raises_is_said_under_the_map(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    m = Map(basemap="none", session=Nowhere())
+    inspector = m.add_inspector(world.image().median())
+    monkeypatch.setattr(world.engine, "point", lambda *_, **__: 1 / 0)
+    lon, lat = centre(world)
+    inspector._clicked(type="click", coordinates=[lat, lon])
+    assert any("ZeroDivisionError" in text for text in m.messages)

@@ -1,0 +1,123 @@
+"""A series under a click: its chart, with a linear fit where one means something, and its values as CSV."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+DAYS_A_YEAR = 365.25
+# Within fewer years a line through vegetation, snow or temperature is a piece of a season, not a rate.
+YEARS_OF_A_TREND = 2.0
+
+Values = Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A straight line through a series.
+
+    Parameters
+    ----------
+    rate, error : float
+        Slope and its standard error, a year.
+    line : (time,) float64
+        The line at the series' times.
+    """
+
+    rate: float
+    error: float
+    line: NDArray[np.float64]
+
+
+def linear_trend(years: NDArray[np.float64], values: NDArray[np.float64]) -> Trend | None:
+    """Least squares line through the valid values; None with fewer than three.
+
+    The error is ``sqrt(RSS / (N - 2) * inv(G'G)[slope, slope])``.
+    """
+    valid = np.isfinite(values)
+    if valid.sum() < 3 or np.ptp(years[valid]) == 0:
+        return None
+    design = np.column_stack([years, np.ones_like(years)])
+    found, *_ = np.linalg.lstsq(design[valid], values[valid], rcond=None)
+    residual = values[valid] - design[valid] @ found
+    covariance = np.linalg.inv(design[valid].T @ design[valid]) * (residual @ residual) / (valid.sum() - 2)
+    return Trend(float(found[0]), float(np.sqrt(covariance[0, 0])), design @ found)
+
+
+def has_rate(dates: Sequence[str], unit: str) -> bool:
+    """Whether a line through a series is a rate: motion of the ground, or two years and more; never a stack of pairs."""
+    if not dates or any("/" in date for date in dates):
+        return False
+    times = [time_of(date) for date in dates]
+    return unit == "m" or (max(times) - min(times)).days / DAYS_A_YEAR >= YEARS_OF_A_TREND
+
+
+def time_of(date: str) -> dt.datetime:
+    """When a layer of a series was taken; of a pair, its second date."""
+    return dt.datetime.fromisoformat(date.partition("/")[2] or date)
+
+
+def chart(dates: Sequence[str], values: Values, unit: str) -> str:
+    """A chart over time as SVG.
+
+    Parameters
+    ----------
+    dates : sequence of str
+        Of the layers.
+    values : mapping
+        By band, NaN where there is no data.
+    unit : str
+        Of the values; metres are shown as millimetres, in which ground motion is read.
+    """
+    factor, shown = (1000.0, "mm") if unit == "m" else (1.0, unit)
+    times = [time_of(date) for date in dates]
+    order = sorted(range(len(times)), key=times.__getitem__)
+    days: Any = np.array([times[index].replace(tzinfo=None) for index in order], dtype="datetime64[s]")
+    years = np.array([(times[index] - times[order[0]]).total_seconds() / 86_400 / DAYS_A_YEAR for index in order])
+    figure = Figure(figsize=(8.2, 2.7), layout="constrained")
+    axes = figure.add_subplot()
+    for band, series in values.items():
+        ordered = series[order] * factor
+        trend = linear_trend(years, ordered) if has_rate(dates, unit) else None
+        _draw(axes, days, ordered, band, trend, f"{shown}/yr" if shown else "a year")
+    axes.set_ylabel(shown or "value")
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    axes.grid(alpha=0.25)
+    axes.legend(loc="best", frameon=False, fontsize=9)
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg")
+    return stream.getvalue().partition("<svg")[1] + stream.getvalue().partition("<svg")[2]
+
+
+def _draw(axes: Any, days: Any, values: NDArray[np.float64], band: str, trend: Trend | None, per_year: str) -> None:
+    points = axes.plot(days, values, "o", markersize=3.5)[0]
+    colour = points.get_color()
+    if trend is not None:
+        label = f"{band}: {trend.rate:.3g} ± {trend.error:.2g} {per_year}"
+        axes.plot(days, trend.line, "-", color=colour, linewidth=1.2, label=label)
+        return
+    points.set_label(band)
+    valid = np.isfinite(values)
+    axes.plot(days[valid], values[valid], "-", color=colour, linewidth=0.8, alpha=0.4)
+
+
+def csv_text(dates: Sequence[str], values: Values, unit: str) -> str:
+    """The series with a row for each layer; an empty field is no data."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["date", *(f"{band} ({unit})" if unit else band for band in values)])
+    for index, date in enumerate(dates):
+        row = [series[index] for series in values.values()]
+        writer.writerow([date, *("" if np.isnan(value) else f"{value:.9g}" for value in row)])
+    return text.getvalue()
