@@ -146,6 +146,10 @@ def labelled_view(draw: Draw, image: Image, other: Image, place: Place) -> Image
     return (one(draw, image) > 0.4).label(connectivity=draw(st.sampled_from((4, 8))))
 
 
+def unwrapped(draw: Draw, image: Image, other: Image, place: Place) -> Image:
+    return (one(draw, image) * 9.0).wrap().unwrap(one(draw, other), min_coherence=draw(st.sampled_from((0.0, 0.4))))
+
+
 def labelled_region(draw: Draw, image: Image, other: Image, place: Place) -> Image:
     label = (one(draw, image) > 0.4).label(region=place.region(draw), zoom=nearby(draw, place))
     return label.unmask(0).with_unit("") + image
@@ -171,6 +175,7 @@ STEPS = (
     filtered,
     labelled_view,
     labelled_region,
+    unwrapped,
 )
 
 

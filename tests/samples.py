@@ -144,6 +144,8 @@ def _samples() -> list[Sample]:
         Sample("stretch_by", ("three", "table")),
         Sample("goldstein", ("phase",), {"patch": 8}),
         Sample("goldstein", ("phase",), {"patch": 8, "alpha": 1.0}),
+        Sample("unwrap", ("phase",)),
+        Sample("unwrap", ("phase", "one"), {"region": REGION, "zoom": 12, "min_coherence": 0.3}),
         Sample("wrap", ("turns",)),
         Sample("rewrap", ("turns",), {"range": 1.5}),
         Sample("mean_phase", ("phases",)),

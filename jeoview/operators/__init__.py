@@ -25,6 +25,7 @@ from jeoview.operators import (
     slc,
     slc_series,
     source,
+    unwrap,
     velocity,
 )
 
@@ -53,5 +54,6 @@ __all__ = [
     "slc",
     "slc_series",
     "source",
+    "unwrap",
     "velocity",
 ]

@@ -327,6 +327,7 @@ OWN_RULES: dict[str, Callable[[Sample, Any, Array], None]] = {
     "join_bands": stays,
     "expression": stays,
     "label": stays,
+    "unwrap": stays,
     "blend": never_transparent_where_the_base_is_not,
     "reference_phase": left_out_of_the_table,
     "height_correlation": left_out_of_the_table,
