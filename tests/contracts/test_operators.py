@@ -443,6 +443,7 @@ SERIES = {
     "three": source("1")[["B04", "B08", "B11"]],
     "other": source("1")[["B02", "B03", "B12"]],
     "truth": source("1")["B03"] > 0.4,
+    "angles": source("1")[["B04", "B08"]],
     "quality": source("1")[["B04", "B08", "SCL"]],
     "masked": source("1")[["B04", "SCL"]],
     "turns": source("1")["B03"] * 7.0,
