@@ -19,6 +19,7 @@ from jeoview.make import make
 from jeoview.operator import REGISTRY, Mode, Operator, Schema, find
 from jeoview.projection import Bounds
 from jeoview.raster import Kind
+from jeoview.words import hint_text, readable
 
 Operand = Any  # an Image, a number or a slider parameter
 
@@ -169,8 +170,9 @@ def _signature(found: Operator) -> inspect.Signature:
     kind = inspect.Parameter.KEYWORD_ONLY if found.inputs[0].variadic else positional
     for name, entry in found.model.model_fields.items():
         default = inspect.Parameter.empty if entry.is_required() else entry.default
-        shown.append(inspect.Parameter(name, kind, default=default, annotation=entry.annotation))
-    return inspect.Signature(shown, return_annotation="Image")
+        hint = hint_text(entry.rebuild_annotation())
+        shown.append(inspect.Parameter(name, kind, default=default, annotation=hint))
+    return readable(inspect.Signature(shown, return_annotation="Image"))
 
 
 def bound(name: str, signature: inspect.Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,8 +186,12 @@ def bound(name: str, signature: inspect.Signature, args: tuple[Any, ...], kwargs
     try:
         return signature.bind(*args, **kwargs).arguments
     except TypeError as error:
-        shown = ", ".join(item for item in signature.parameters if item != "self")
-        raise ParameterError(f"{name}: {error}; it takes ({shown})") from None
+        shown = [_name_and_default(item) for item in signature.parameters.values() if item.name != "self"]
+        raise ParameterError(f"{name}: {error}; it takes ({', '.join(shown)})") from None
+
+
+def _name_and_default(item: inspect.Parameter) -> str:
+    return str(item.replace(annotation=inspect.Parameter.empty))
 
 
 def _method(found: Operator) -> Callable[..., Image]:

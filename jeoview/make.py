@@ -157,12 +157,15 @@ def _advice(got: Kind, wanted: Kind) -> str:
 
 def _value_arguments(found: Operator, images: Mapping[str, Argument], values: Mapping[str, Any]) -> dict[str, Argument]:
     used = {name: value for name, value in values.items() if _has_parameter(value)}
+    first = next((value for value in _flat(images.values()) if isinstance(value, Node)), None)
+    bands = () if first is None else describe(first).bands
     for end in ("minimum", "maximum") if used else ():
-        found.validate({name: _at(value, end) for name, value in values.items()})
-    checked = found.validate({name: _at(value, "default") if name in used else value for name, value in values.items()})
+        _at_an_end(found, used, values, end, bands)
+    checked = found.validate(
+        {name: _at(value, "default") if name in used else value for name, value in values.items()}, bands
+    )
     later = later_fields(found)
     plain = {name: _json(value) for name, value in checked.items() if name not in later or value is not None}
-    first = next((value for value in _flat(images.values()) if isinstance(value, Node)), None)
     for name in band_fields(found):
         if first is not None and name not in used:
             plain[name] = _resolve(plain[name], describe(first), found.name)
@@ -170,6 +173,18 @@ def _value_arguments(found: Operator, images: Mapping[str, Argument], values: Ma
     if found.mode in (Mode.FIT, Mode.FULL) and first is not None:
         plain |= _declared_region(found, plain, describe(first))
     return plain
+
+
+def _at_an_end(
+    found: Operator, used: Mapping[str, Any], values: Mapping[str, Any], end: str, bands: tuple[str, ...]
+) -> None:
+    """Refuse a slider that can be moved to where its value does not fit."""
+    try:
+        found.validate({name: _at(value, end) for name, value in values.items()}, bands)
+    except ParameterError as error:
+        if any(_at(value, end) != _at(value, "default") for value in used.values()):
+            raise ParameterError(f"{error} (a slider at its {end})") from None
+        raise
 
 
 def _with_sliders(checked: Argument, given: Any) -> Argument:

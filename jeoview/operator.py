@@ -20,6 +20,7 @@ from jeoview.grid import Frame, Grid
 from jeoview.projection import Bounds
 from jeoview.quantities import BandReference, Box, Dates, Later, Zoom, plain, short
 from jeoview.raster import Kind, Raster, Table
+from jeoview.words import expected, is_list_of_text
 
 BandsInput = Annotated[Raster, Kind.BANDS]
 SeriesInput = Annotated[Raster, Kind.SERIES]
@@ -177,8 +178,15 @@ class Operator:
         """Names of the arguments that are not images."""
         return tuple(self.model.model_fields)
 
-    def validate(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def validate(self, values: Mapping[str, Any], bands: Names = ()) -> dict[str, Any]:
         """Check parameters against the signature and fill in the defaults.
+
+        Parameters
+        ----------
+        values : mapping
+            By name; one text may stand for a list of one.
+        bands : tuple of str
+            Those of the first image, for the message.
 
         Raises
         ------
@@ -186,22 +194,28 @@ class Operator:
             Which names the operator, the parameter, what was given and what was expected.
         """
         try:
-            checked = self.model.model_validate({name: plain(value) for name, value in values.items()})
+            checked = self.model.model_validate({name: self._plain(name, value) for name, value in values.items()})
         except ValidationError as error:
-            raise ParameterError(self._explain(error)) from None
+            raise ParameterError(self._explain(error, values, bands)) from None
         return {name: getattr(checked, name) for name in self.model.model_fields}
 
-    def _explain(self, error: ValidationError) -> str:
+    def _plain(self, name: str, value: Any) -> Any:
+        return (value,) if isinstance(value, str) and name in _text_lists(self) else plain(value)
+
+    def _explain(self, error: ValidationError, values: Mapping[str, Any], bands: Names) -> str:
         # A name that does not exist says more than the one that is missing for it.
         first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
         name = str(first["loc"][0]) if first["loc"] else ""
-        if first["type"] == "extra_forbidden":
+        if first["type"] == "extra_forbidden" and name not in self.parameters:
             return f"{self.name}: no parameter {short(name)}; {choices(name[:64], self.parameters)}"
-        if first["type"] == "missing":
-            return f"{self.name}: parameter {name!r} is missing"
-        messages = [item["msg"].removeprefix("Value error, ") for item in error.errors() if item["loc"][:1] == (name,)]
-        reasons = "; or ".join(dict.fromkeys(messages))
-        return f"{self.name}({name}={short(first['input'])}): {reasons}"
+        hint = self.model.model_fields[name].rebuild_annotation()
+        if first["type"] == "missing" and name not in values:
+            return f"{self.name}: parameter {name!r} is missing; expected {expected(hint)}"
+        own = [item["msg"] for item in error.errors() if item["loc"][:1] == (name,) and item["type"] == "value_error"]
+        reasons = [message.removeprefix("Value error, ") for message in dict.fromkeys(own)]
+        known = f"; the image has {list(bands)}" if bands and name in band_fields(self) else ""
+        wrong = f"{self.name}({name}={short(values[name])})"
+        return f"{wrong}: {'; or '.join(reasons) or 'expected ' + expected(hint) + known}"
 
 
 REGISTRY: dict[str, Operator] = {}
@@ -390,6 +404,13 @@ def _names_band(hint: Any) -> bool:
     if _is_marked(hint, BandReference):
         return True
     return any(_names_band(option) for option in get_args(hint) if option is not ...)
+
+
+@lru_cache(maxsize=512)
+def _text_lists(found: Operator) -> frozenset[str]:
+    """The parameters of an operator that are lists of text."""
+    fields = found.model.model_fields.items()
+    return frozenset(name for name, entry in fields if is_list_of_text(entry.rebuild_annotation()))
 
 
 @lru_cache(maxsize=512)

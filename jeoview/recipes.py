@@ -16,6 +16,7 @@ from jeoview.operators.colour import CYCLIC
 from jeoview.operators.index import names_in
 from jeoview.projection import Bounds
 from jeoview.quantities import WRAPPED, is_wrapped
+from jeoview.words import readable
 
 # STAC renamed the shortwave infrared bands; both vocabularies are in use.
 SAME_BAND = {"swir1": ("swir16", "swir1"), "swir2": ("swir22", "swir2")}
@@ -343,6 +344,7 @@ def _with_advice(name: str, recipe: Callable[..., Image]) -> Callable[..., Image
         bound(name, signature, args, kwargs)
         return recipe(*args, **kwargs)
 
+    method.__signature__ = readable(signature)  # type: ignore[attr-defined]
     return method
 
 

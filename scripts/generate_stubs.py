@@ -12,22 +12,18 @@ import shutil
 import subprocess
 import sys
 import textwrap
-import types
-import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
-
-from pydantic import BaseModel
+from typing import Any
 
 from jeoview.export import COLLECTION_EXITS, EXITS
 from jeoview.image import methods
 from jeoview.operator import Operator
-from jeoview.quantities import Metres
 from jeoview.recipes import RECIPES
+from jeoview.words import hint_text
 
 ROOT = Path(__file__).resolve().parents[1]
 SPECIAL = ("add", "sub", "mul", "truediv", "pow")
@@ -137,33 +133,6 @@ def _operator_arguments(found: Operator) -> str:
 def _default(value: Any) -> str:
     plain = value is None or isinstance(value, bool | int | float | str)
     return repr(value) if plain or value == () else "..."
-
-
-def hint_text(hint: Any) -> str:
-    """The type of a parameter as a user may give it: lists for tuples, slider parameters for numbers."""
-    if get_origin(hint) is Annotated:
-        return hint_text(get_args(hint)[0])
-    options = get_args(hint) if isinstance(hint, types.UnionType) or get_origin(hint) is typing.Union else (hint,)
-    return " | ".join(dict.fromkeys(part for option in options for part in _parts(option)))
-
-
-def _parts(hint: Any) -> list[str]:
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        return _parts(inner[0])
-    if origin is Literal:
-        return [f"Literal[{', '.join(map(repr, inner))}]", "Parameter"]
-    if origin is tuple:
-        return [f"Sequence[{' | '.join(dict.fromkeys(hint_text(one) for one in inner if one is not ...))}]"]
-    if origin is dict:
-        return [f"Mapping[{', '.join('str' if one is str else hint_text(one) for one in inner)}]"]
-    if hint in (bool, int, float, str):
-        return [hint.__name__, "Parameter"]
-    if hint is Metres:
-        return ["Metres", "Mapping[str, Parameter]"]
-    if inspect.isclass(hint) and issubclass(hint, BaseModel):
-        return ["Mapping[str, Any]"]
-    return ["None" if hint is type(None) else "Any"]
 
 
 def _written(name: str, function: Callable[..., Any], needed: dict[str, str]) -> str:
