@@ -94,6 +94,8 @@ def decode(text: str | bytes, key: str | None = None) -> Node:
 
 
 def _parse(text: str | bytes) -> dict[str, Any]:
+    if not isinstance(text, (str, bytes)):
+        raise ChainError(f"a chain is text, as Image.chain gives it; got {type(text).__name__}")
     if len(text) > MAX_BYTES:
         raise ChainError(f"the chain has {len(text):,} bytes; the limit is {MAX_BYTES:,}")
     try:

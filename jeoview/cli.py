@@ -1,13 +1,13 @@
-"""``jeoview ingest``, ``jeoview collections``, ``jeoview demo``."""
+"""``jeoview ingest``, ``jeoview collections``, ``jeoview remove``, ``jeoview demo``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
-from jeoview.catalog import Catalog, CollectionInfo, Query
+from jeoview.catalog import FROM_NOTEBOOK, Catalog, CollectionInfo, Item, Query
 from jeoview.errors import JeoviewError, ParameterError
 from jeoview.io.products import scan_folder
 from jeoview.settings import settings
@@ -29,9 +29,19 @@ def _parser() -> argparse.ArgumentParser:
     ingest = commands.add_parser("ingest", help="look through a folder and put what it holds into the catalogue")
     ingest.add_argument("folder", type=Path)
     ingest.add_argument("--collection", help="name of the collection (default: the product's, or the folder's)")
-    ingest.add_argument("--date", help="format of the date in file names, for instance %%Y%%m%%d")
+    ingest.add_argument(
+        "--date",
+        help="format of the date in file names, for instance %%Y%%m%%d; or one date for rasters that say none, such as "
+        "2011-02-11 for an elevation model",
+    )
     ingest.set_defaults(run=_ingest)
-    commands.add_parser("collections", help="list the collections").set_defaults(run=_collections)
+    listed = commands.add_parser("collections", help="list the collections")
+    listed.add_argument("--all", action="store_true", help="also those of single files that a notebook opened")
+    listed.set_defaults(run=_collections)
+    remove = commands.add_parser("remove", help="forget collections; their files stay")
+    remove.add_argument("names", nargs="*", metavar="NAME")
+    remove.add_argument("--opened", action="store_true", help="all those of single files that a notebook opened")
+    remove.set_defaults(run=_remove)
     demo = commands.add_parser("demo", help="prepare the simulated demo collections")
     demo.add_argument("--size", choices=("full", "small"), default="full")
     demo.set_defaults(run=_demo)
@@ -44,35 +54,64 @@ def _ingest(given: argparse.Namespace) -> int:
     for collection in scan.collections.values():
         _check_name(catalog, collection)
         catalog.add_collection(collection)
+    before = {name: set(catalog.ids(Query(name))) for name in scan.collections}
     catalog.add_items(scan.items)
+    for name, known in before.items():
+        print(_report(catalog, name, [item for item in scan.items if item.collection == name], known))
+    if scan.skipped:
+        print(f"left out {len(scan.skipped)} of {len(scan.items) + len(scan.skipped)}:", file=sys.stderr)
     for name, reason in scan.skipped:
-        print(f"left out {name}: {reason}", file=sys.stderr)
-    for name in scan.collections:
-        count = sum(item.collection == name for item in scan.items)
-        print(f"{name}: {count} scenes, bands {', '.join(catalog.collection(name).band_names)}")
+        print(f"  {name}: {reason}", file=sys.stderr)
     if not scan.items:
-        print("no raster was found", file=sys.stderr)
-    return 0 if scan.items else 1
+        print("no raster was ingested" if scan.skipped else "no raster was found", file=sys.stderr)
+    return 0 if scan.items and not scan.skipped else 1
+
+
+def _report(catalog: Catalog, name: str, items: Sequence[Item], known: Container[str]) -> str:
+    """One line on what was put into a collection."""
+    again = sum(item.id in known for item in items)
+    renewed = f" ({again} of them were known)" if again else ""
+    days = sorted(item.datetime[:10] for item in items)
+    dates = days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
+    return f"{name}: {len(items)} scenes{renewed}, {dates}, bands {', '.join(catalog.collection(name).band_names)}"
 
 
 def _check_name(catalog: Catalog, collection: CollectionInfo) -> None:
     """Observed and simulated scenes must not mix, nor files that a notebook makes anew."""
     if collection.name in catalog.collections():
         known = catalog.collection(collection.name)
-        if known.simulated or known.origin == "files":
+        if known.simulated or known.origin in FROM_NOTEBOOK:
             what = "is simulated" if known.simulated else "was made by from_files"
             raise ParameterError(f"the collection {collection.name!r} {what}; choose another name with --collection")
 
 
-def _collections(given: argparse.Namespace) -> int:  # noqa: ARG001 - every command is called alike
+def _remove(given: argparse.Namespace) -> int:
     catalog = Catalog(settings().catalog)
-    names = catalog.collections()
+    for name in given.names:
+        catalog.collection(name)  # a wrong name is said before anything is removed
+    opened = set(catalog.collections()) - set(catalog.collections(opened=False)) if given.opened else ()
+    names = list(dict.fromkeys([*given.names, *sorted(opened)]))
+    for name in names:
+        count = catalog.count(Query(name))
+        catalog.remove_collection(name)
+        print(f"removed {name}: {count} scenes; the files stay")
+    if not names:
+        print("nothing to remove: give names, see `jeoview collections`", file=sys.stderr)
+    return 0 if names else 1
+
+
+def _collections(given: argparse.Namespace) -> int:
+    catalog = Catalog(settings().catalog)
+    names = catalog.collections(opened=given.all)
     for name in names:
         info = catalog.collection(name)
         label = " (simulated)" if info.simulated else ""
         title = f" - {info.title}" if info.title not in ("", name) else ""
         print(f"{name}{label}{title}: {catalog.count(Query(name))} scenes, bands {', '.join(info.band_names)}")
-    if not names:
+    hidden = len(catalog.collections()) - len(names)
+    if hidden:
+        print(f"and {hidden} of files that notebooks opened: `jeoview collections --all`", file=sys.stderr)
+    elif not names:
         print("the catalogue is empty: `jeoview demo` or `jeoview ingest FOLDER` fill it", file=sys.stderr)
     return 0
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from html import escape
 from typing import Any
 
@@ -18,6 +19,7 @@ from jeoview.graph import Node, Parameter, parameters
 from jeoview.make import make
 from jeoview.operator import REGISTRY, Mode, Operator, Schema, find
 from jeoview.projection import Bounds
+from jeoview.quantities import short
 from jeoview.raster import Kind
 from jeoview.words import hint_text, readable
 
@@ -38,6 +40,11 @@ class Image:
     __array_ufunc__ = None
 
     def __init__(self, node: Node) -> None:
+        if not isinstance(node, Node):
+            raise ParameterError(
+                f"Image got {short(node)}; an image comes from jeoview.open(path), from a collection, or from "
+                "Image.from_chain(text)"
+            )
         self.node = node
 
     @classmethod
@@ -126,6 +133,11 @@ class Image:
 
     def __iter__(self) -> Any:
         raise ParameterError("an image cannot be iterated; its band names are image.bands")
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise ParameterError(
+            "an image has no values yet; compute those of an area with .to_numpy(bounds=..., zoom=...)"
+        )
 
     def __hash__(self) -> int:
         return hash(self.node)
@@ -235,6 +247,8 @@ _REFLECTED = {
     "__rmul__": "multiply",
     "__rtruediv__": "divide",
     "__rpow__": "power",
+    "__rand__": "and",
+    "__ror__": "or",
 }
 
 
@@ -263,7 +277,16 @@ def attach_operators(cls: type) -> None:
         setattr(cls, special, _binary(name, reflected=True))
     for special, name in {"__invert__": "not", "__abs__": "absolute"}.items():
         setattr(cls, special, _unary(name))
-    setattr(cls, "__neg__", _negate)  # noqa: B010 - as its neighbours
+    for special, function in {"__neg__": _negate, "__getattr__": _no_attribute}.items():
+        setattr(cls, special, function)
+
+
+def _no_attribute(self: Any, name: str) -> Any:
+    """Refused, with the nearest names: there are more methods than one remembers."""
+    known = [other for other in dir(type(self)) if not other.startswith("_")]
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{hint}", name=name, obj=self)
 
 
 def _negate(self: Any) -> Image:

@@ -72,6 +72,8 @@ def bind(root: Node, values: Mapping[str, object] | None = None) -> Node:
     ParameterError
         If a value is given for a name that the chain does not have, or does not fit.
     """
+    if values is not None and not isinstance(values, Mapping):
+        raise ParameterError(f"parameters are {short(values)}; expected {{name: value}}, such as m.parameters of a map")
     declared = parameters(root)
     for name in values or {}:
         if name not in declared:

@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from jeoview.errors import BandError, ChainError, ParameterError, choices
 from jeoview.grid import Frame, Grid
 from jeoview.projection import Bounds
-from jeoview.quantities import BandReference, Box, Dates, Later, Zoom, plain, short
+from jeoview.quantities import Box, Dates, Later, Zoom, plain, short
 from jeoview.raster import Kind, Raster, Table
-from jeoview.words import expected, is_list_of_text
+from jeoview.words import is_list_of_text, is_marked, names_band, refusal
 
 BandsInput = Annotated[Raster, Kind.BANDS]
 SeriesInput = Annotated[Raster, Kind.SERIES]
@@ -196,26 +196,11 @@ class Operator:
         try:
             checked = self.model.model_validate({name: self._plain(name, value) for name, value in values.items()})
         except ValidationError as error:
-            raise ParameterError(self._explain(error, values, bands)) from None
+            raise ParameterError(refusal(self.name, self.model, error, values, bands)) from None
         return {name: getattr(checked, name) for name in self.model.model_fields}
 
     def _plain(self, name: str, value: Any) -> Any:
         return (value,) if isinstance(value, str) and name in _text_lists(self) else plain(value)
-
-    def _explain(self, error: ValidationError, values: Mapping[str, Any], bands: Names) -> str:
-        # A name that does not exist says more than the one that is missing for it.
-        first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
-        name = str(first["loc"][0]) if first["loc"] else ""
-        if first["type"] == "extra_forbidden" and name not in self.parameters:
-            return f"{self.name}: no parameter {short(name)}; {choices(name[:64], self.parameters)}"
-        hint = self.model.model_fields[name].rebuild_annotation()
-        if first["type"] == "missing" and name not in values:
-            return f"{self.name}: parameter {name!r} is missing; expected {expected(hint)}"
-        own = [item["msg"] for item in error.errors() if item["loc"][:1] == (name,) and item["type"] == "value_error"]
-        reasons = [message.removeprefix("Value error, ") for message in dict.fromkeys(own)]
-        known = f"; the image has {list(bands)}" if bands and name in band_fields(self) else ""
-        wrong = f"{self.name}({name}={short(values[name])})"
-        return f"{wrong}: {'; or '.join(reasons) or 'expected ' + expected(hint) + known}"
 
 
 REGISTRY: dict[str, Operator] = {}
@@ -397,13 +382,7 @@ def _kind(hint: Any) -> Kind:
 def band_fields(found: Operator) -> dict[str, Any]:
     """The parameters of an operator that name bands, with their annotation's shape."""
     hints = get_type_hints(found.function, include_extras=True)
-    return {name: hints[name] for name in found.parameters if name in hints and _names_band(hints[name])}
-
-
-def _names_band(hint: Any) -> bool:
-    if _is_marked(hint, BandReference):
-        return True
-    return any(_names_band(option) for option in get_args(hint) if option is not ...)
+    return {name: hints[name] for name in found.parameters if name in hints and names_band(hints[name])}
 
 
 @lru_cache(maxsize=512)
@@ -417,8 +396,4 @@ def _text_lists(found: Operator) -> frozenset[str]:
 def later_fields(found: Operator) -> frozenset[str]:
     """The parameters of an operator that stand in a chain only where they say something, see `Later`."""
     hints = get_type_hints(found.function, include_extras=True)
-    return frozenset(name for name in found.parameters if name in hints and _is_marked(hints[name], Later))
-
-
-def _is_marked(hint: Any, mark: type) -> bool:
-    return get_origin(hint) is Annotated and any(isinstance(one, mark) for one in get_args(hint))
+    return frozenset(name for name in found.parameters if name in hints and is_marked(hints[name], Later))

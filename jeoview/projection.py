@@ -32,9 +32,21 @@ def parse_crs(crs: str) -> CRS:
         raise ParameterError(f"{crs!r} is not a coordinate reference system; give for instance 'EPSG:32632'") from error
 
 
-@lru_cache(maxsize=256)
 def canonical_crs(crs: str) -> str:
-    """Return ``EPSG:n`` where the CRS is exactly one of EPSG's, else its WKT."""
+    """Return ``EPSG:n`` where the CRS is exactly one of EPSG's, else its WKT.
+
+    Raises
+    ------
+    ParameterError
+        If it is no text, or names no coordinate reference system.
+    """
+    if not isinstance(crs, str):
+        raise ParameterError(f"the reference system is {crs!r}; expected text such as 'EPSG:32632'")
+    return _canonical(crs)
+
+
+@lru_cache(maxsize=256)
+def _canonical(crs: str) -> str:
     parsed = parse_crs(crs)
     code = parsed.to_epsg(min_confidence=100)
     return f"EPSG:{code}" if code else str(parsed.to_wkt())

@@ -128,12 +128,24 @@ def short(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def geometry(area: Any) -> dict[str, Any] | None:
+    """The GeoJSON of a dict, or of anything with ``__geo_interface__`` (shapely in degrees, geopandas in any CRS)."""
+    if isinstance(area, Mapping):
+        return dict(area)
+    if hasattr(area, "to_crs") and getattr(area, "crs", None) is not None:
+        area = area.to_crs("EPSG:4326")
+    shape = getattr(area, "__geo_interface__", None)
+    return dict(shape) if isinstance(shape, Mapping) else None
+
+
 def plain(value: Any) -> Any:
-    """Lists as tuples and numpy scalars as Python's, which strict validation asks for."""
+    """Lists as tuples, numpy scalars as Python's and shapes as GeoJSON, which strict validation asks for."""
     if isinstance(value, (list, tuple)):
         return tuple(plain(item) for item in value)
     if isinstance(value, Mapping):
         return {name: plain(item) for name, item in value.items()}
+    if hasattr(value, "__geo_interface__"):
+        return plain(geometry(value))
     if type(value).__module__ == "numpy" and hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
         return value.item()
     return value

@@ -6,7 +6,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from jeoview.errors import BandError, ParameterError
 from jeoview.graph import Parameter
@@ -15,9 +15,10 @@ from jeoview.operator import Schema
 from jeoview.operators.colour import CYCLIC
 from jeoview.operators.index import names_in
 from jeoview.projection import Bounds
-from jeoview.quantities import WRAPPED, is_wrapped
+from jeoview.quantities import WRAPPED, geometry, is_wrapped, short
 from jeoview.words import readable
 
+T = TypeVar("T")
 # STAC renamed the shortwave infrared bands; both vocabularies are in use.
 SAME_BAND = {"swir1": ("swir16", "swir1"), "swir2": ("swir22", "swir2")}
 
@@ -43,6 +44,9 @@ FORMULAS = {
 }
 
 
+COMMON = {name for a, b, _ in DIFFERENCES.values() for name in (a, b)} | {"blue"}
+
+
 def as_image(value: Any) -> Image:
     """The image itself, or that of a collection.
 
@@ -55,7 +59,7 @@ def as_image(value: Any) -> Image:
         return value
     image = value.image() if callable(getattr(value, "image", None)) else None
     if not isinstance(image, Image):
-        raise ParameterError(f"got {type(value).__name__}; expected an image or a collection")
+        raise ParameterError(f"got {short(value)}; expected an image or a collection")
     return image
 
 
@@ -67,10 +71,20 @@ def find_band(schema: Schema, name: str, where: str) -> str:
     BandError
         If the image has no such band.
     """
+    if not isinstance(name, str):
+        raise ParameterError(f"{where}: band {short(name)}; expected the name of a band, one of {list(schema.bands)}")
     for candidate in SAME_BAND.get(name, (name,)):
         if candidate in schema.bands or schema.common_names.get(candidate) in schema.bands:
             return schema.band(candidate, where)
-    return schema.band(name, where)
+    try:
+        return schema.band(name, where)
+    except BandError as error:
+        if schema.common_names or name not in COMMON:
+            raise
+        raise BandError(
+            f"{error}. It is not known which band is {name}: say so where the file is opened, "
+            f"common_names={{{schema.bands[0]!r}: {name!r}, ...}}, or give the bands names with .rename([...])"
+        ) from None
 
 
 def _difference(name: str) -> Callable[[Any], Image]:
@@ -127,6 +141,8 @@ def expression(
     ParameterError, BandError
         If the formula has anything else, or names a band that the image does not have.
     """
+    if variables is not None and not isinstance(variables, Mapping):
+        raise ParameterError(f"expression: variables are {short(variables)}; expected {{name: number or slider}}")
     image, given = as_image(self), dict(variables or {})
     bands = {item: find_band(image.schema, item, "expression") for item in names_in(formula) if item not in given}
     return apply("expression", (image,), {"formula": formula, "bands": bands, "variables": given, "name": name})
@@ -154,13 +170,13 @@ def mask(self: Any, condition: Any) -> Image:
 
     Parameters
     ----------
-    condition : Image or dict
-        An image that is true (not 0) where pixels stay, or a GeoJSON area in degrees of EPSG:4326.
+    condition : Image, dict or shape
+        An image that is true (not 0) where pixels stay, or an area: GeoJSON in degrees of EPSG:4326, or anything
+        with ``__geo_interface__`` (shapely, geopandas).
     """
-    if isinstance(condition, Mapping):
-        return apply("mask_polygon", (self,), {"polygon": dict(condition)})
-    if hasattr(condition, "__geo_interface__"):
-        return apply("mask_polygon", (self,), {"polygon": dict(condition.__geo_interface__)})
+    area = geometry(condition)
+    if area is not None:
+        return apply("mask_polygon", (self,), {"polygon": area})
     return apply("mask", (self, condition), {})
 
 
@@ -272,7 +288,7 @@ def colormap(
     image_unit = as_image(self).unit
     if palette is None:
         palette = CYCLIC if is_wrapped(image_unit) else "viridis"
-    if palette == CYCLIC and image_unit == WRAPPED and vmin is None and vmax is None:
+    if isinstance(palette, str) and palette == CYCLIC and image_unit == WRAPPED and vmin is None and vmax is None:
         vmin, vmax = -math.pi, math.pi
     values["palette"] = tuple(palette) if isinstance(palette, (list, tuple)) else palette
     values |= {name: value for name, value in (("vmin", vmin), ("vmax", vmax)) if value is not None}
@@ -305,8 +321,10 @@ def dnbr(self: Any, after: Any) -> Image:
     return apply("rename", (apply("subtract", (before_index, after_index), {}),), {"bands": ("dnbr",)})
 
 
-def clip_to(self: Any, polygon: Mapping[str, Any]) -> Image:
-    """Keep what lies in a GeoJSON area in degrees; the same as ``mask(polygon)``."""
+def clip_to(self: Any, polygon: Any) -> Image:
+    """Keep what lies in an area, given as for ``mask(polygon)``."""
+    if geometry(polygon) is None:
+        raise ParameterError(f"clip_to: got {short(polygon)}; expected GeoJSON, or a shape of shapely or geopandas")
     return mask(self, polygon)
 
 
@@ -332,15 +350,15 @@ RECIPES: dict[str, Callable[..., Image]] = {
 def attach_recipes(cls: type) -> None:
     """Give a class every recipe as a method; a recipe stands before the operator of the same name."""
     for name, recipe in RECIPES.items():
-        setattr(cls, name, _with_advice(name, recipe))
+        setattr(cls, name, with_advice(name, recipe))
 
 
-def _with_advice(name: str, recipe: Callable[..., Image]) -> Callable[..., Image]:
+def with_advice(name: str, recipe: Callable[..., T]) -> Callable[..., T]:
     """The same function, which answers a wrong call with what it takes, as operators do."""
     signature = inspect.signature(recipe)
 
     @wraps(recipe)
-    def method(*args: Any, **kwargs: Any) -> Image:
+    def method(*args: Any, **kwargs: Any) -> T:
         bound(name, signature, args, kwargs)
         return recipe(*args, **kwargs)
 
@@ -349,4 +367,4 @@ def _with_advice(name: str, recipe: Callable[..., Image]) -> Callable[..., Image
 
 
 attach_recipes(Image)
-__all__ = ["RECIPES", "attach_recipes", "rgb_of", "where"]
+__all__ = ["RECIPES", "attach_recipes", "rgb_of", "where", "with_advice"]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from jeoview.quantities import BandReference, Box, Metres
+from jeoview.errors import choices
+from jeoview.quantities import BandReference, Box, Metres, short
 
 
 def hint_text(hint: Any) -> str:
@@ -89,7 +90,7 @@ def expected(hint: Any) -> str:
         return "(west, south, east, north) in degrees"
     if get_origin(hint) is Annotated:
         inner, *marks = get_args(hint)
-        return "a band" if any(isinstance(mark, BandReference) for mark in marks) else expected(inner) + _limits(marks)
+        return "a band" if is_marked(hint, BandReference) else expected(inner) + _limits(marks)
     options = _options(hint)
     return _in_words(hint) if len(options) == 1 else " or ".join(dict.fromkeys(map(expected, options)))
 
@@ -97,7 +98,8 @@ def expected(hint: Any) -> str:
 def _in_words(hint: Any) -> str:
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Literal:
-        return " or ".join(map(repr, inner))
+        *others, last = map(repr, inner)
+        return f"{', '.join(others)} or {last}" if others else last
     if origin is tuple:
         one = expected(inner[0])
         return f"a list of {next((one.replace(word, many, 1) for word, many in _PLURALS if one.startswith(word)), one)}"
@@ -108,8 +110,51 @@ def _in_words(hint: Any) -> str:
     return "a dict" if dict in (origin, hint) else _WORDS.get(hint, "another value")
 
 
+def is_marked(hint: Any, mark: type) -> bool:
+    """Whether a type carries a mark, such as `jeoview.quantities.BandReference`."""
+    return get_origin(hint) is Annotated and any(isinstance(one, mark) for one in get_args(hint))
+
+
+def names_band(hint: Any) -> bool:
+    """Whether a parameter names a band, or several."""
+    return is_marked(hint, BandReference) or any(names_band(option) for option in get_args(hint) if option is not ...)
+
+
+def refusal(
+    operator: str, model: type[BaseModel], error: ValidationError, values: Mapping[str, Any], bands: Sequence[str]
+) -> str:
+    """What is said of a value that does not fit.
+
+    Parameters
+    ----------
+    operator : str
+        Its name.
+    model : BaseModel
+        Its parameters.
+    error : ValidationError
+        What pydantic says.
+    values : mapping
+        As they were given.
+    bands : sequence of str
+        Those of the image.
+    """
+    # A name that does not exist says more than the one that is missing for it.
+    first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
+    name = str(first["loc"][0]) if first["loc"] else ""
+    if name not in model.model_fields:
+        return f"{operator}: no parameter {short(name)}; {choices(name[:64], model.model_fields)}"
+    hint = model.model_fields[name].rebuild_annotation()
+    if name not in values:
+        return f"{operator}: parameter {name!r} is missing; expected {expected(hint)}"
+    own = [item["msg"] for item in error.errors() if item["loc"][:1] == (name,) and item["type"] == "value_error"]
+    reasons = [message.removeprefix("Value error, ") for message in dict.fromkeys(own)]
+    known = f"; the image has {list(bands)}" if bands and names_band(hint) else ""
+    return f"{operator}({name}={short(values[name])}): {'; or '.join(reasons) or 'expected ' + expected(hint) + known}"
+
+
 def _limits(marks: Sequence[Any]) -> str:
     """What stands beside a type: the ends of a range, the number of letters or entries, the form of a text."""
+    example = next((mark.examples[0] for mark in marks if isinstance(mark, FieldInfo) and mark.examples), None)
     single = [one for mark in marks for one in (mark.metadata if isinstance(mark, FieldInfo) else [mark])]
     names = ("ge", "gt", "le", "lt", "min_length", "max_length", "pattern")
     known = {name: getattr(one, name) for name in names for one in single if getattr(one, name, None) is not None}
@@ -120,7 +165,7 @@ def _limits(marks: Sequence[Any]) -> str:
         "lt": "below {:g}",
         "min_length": "(at least {})",
         "max_length": "(at most {})",
-        "pattern": "of the form {}",
+        "pattern": "of the form {}" if example is None else f"such as {example!r}",
     }
     text = "".join(f" {words.format(known[name])}" for name, words in shown.items() if name in known)
     return text.replace(") (", ", ")

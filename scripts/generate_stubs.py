@@ -108,7 +108,7 @@ def _class(item: ast.ClassDef, stub: Stub, needed: dict[str, str]) -> Iterator[s
 def _members(stub: Stub, needed: dict[str, str], own: set[str]) -> Iterator[str]:
     if stub.module == "jeoview.image":
         yield "node: Node"
-    for name in (*SPECIAL, *(f"r{name}" for name in SPECIAL), *COMPARED):
+    for name in (*SPECIAL, *(f"r{name}" for name in (*SPECIAL, "and", "or")), *COMPARED):
         ignore = "  # type: ignore[override]" if name in ("eq", "ne") else ""
         yield f"def __{name}__(self, other: Operand) -> Image: ...{ignore}"
     for name in ("neg", "invert", "abs"):

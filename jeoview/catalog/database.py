@@ -65,9 +65,16 @@ class Catalog:
             _add_collection(connection, collection)
             _add_bands(connection, collection.name, collection.bands)
 
-    def collections(self) -> list[str]:
-        """Names of all collections, sorted."""
-        return [name for (name,) in self._rows("SELECT name FROM collections ORDER BY name", [])]
+    def collections(self, opened: bool = True) -> list[str]:
+        """Names of the collections, sorted.
+
+        Parameters
+        ----------
+        opened : bool
+            Whether those are among them that stand for a file opened in a notebook, under a name that nobody gave.
+        """
+        rows = self._rows("SELECT name, json_extract(document, '$.origin') FROM collections ORDER BY name", [])
+        return [name for name, origin in rows if opened or origin != "opened"]
 
     def collection(self, name: str) -> CollectionInfo:
         """Return what is known of a collection.
@@ -79,11 +86,9 @@ class Catalog:
         """
         rows = self._rows("SELECT document FROM collections WHERE name = ?", [name])
         if not rows:
-            known = self.collections()
-            hint = (
-                choices(str(name), known) if known else "the catalogue is empty; run `jeoview demo` or `jeoview ingest`"
-            )
-            raise CollectionError(f"there is no collection {name!r}: {hint}")
+            known = self.collections(opened=False)
+            empty = "the catalogue has none yet; run `jeoview demo` or `jeoview ingest FOLDER`"
+            raise CollectionError(f"there is no collection {name!r}: {choices(str(name), known) if known else empty}")
         bands = self._rows("SELECT document FROM bands WHERE collection = ? ORDER BY number", [name])
         return CollectionInfo(name, **json.loads(rows[0][0]), bands=tuple(BandInfo(**json.loads(b)) for (b,) in bands))
 
@@ -121,8 +126,7 @@ class Catalog:
             known = {name for (name,) in connection.execute("SELECT name FROM collections")}
             for item in items:
                 if item.collection not in known:
-                    message = f"there is no collection {item.collection!r}: {choices(item.collection, known)}"
-                    raise CollectionError(message)
+                    raise CollectionError(f"there is no collection {item.collection!r}; add it first")
                 _add_item(connection, item)
 
     def replace_items(self, collection: CollectionInfo, items: Iterable[Item]) -> None:

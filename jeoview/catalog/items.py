@@ -11,6 +11,7 @@ from jeoview.projection import Bounds
 from jeoview.quantities import is_wrapped
 
 Json = dict[str, Any]
+FROM_NOTEBOOK = ("files", "opened")
 QUALITY_SCHEMES = ("sentinel2-scl", "landsat-c2-qa", "landsat-c1-bqa")
 
 
@@ -134,7 +135,8 @@ class CollectionInfo:
     simulated : bool
         True where the pixels were made by a program; shown wherever the collection appears.
     origin : str
-        ``"files"`` where a notebook named the files; such a collection may be made anew under its name.
+        ``"files"`` where a notebook named the files, ``"opened"`` where it did not name the collection either; such a
+        collection may be made anew under its name.
     bands : tuple of BandInfo
         Union over the items in the order in which they were first seen; filled by the catalogue.
     """

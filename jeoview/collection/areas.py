@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import shapely
@@ -12,6 +12,7 @@ from jeoview.catalog.sql import area_of
 from jeoview.errors import ParameterError
 from jeoview.grid import check_bounds
 from jeoview.projection import Bounds
+from jeoview.quantities import geometry
 
 Geometry = dict[str, Any]
 
@@ -30,10 +31,8 @@ def read_area(area: Any) -> Bounds | Geometry:
     ParameterError
         If it is none of these, or does not lie on the globe.
     """
-    if hasattr(area, "to_crs") and getattr(area, "crs", None) is not None:
-        area = area.to_crs("EPSG:4326")
-    shape = area if isinstance(area, Mapping) else getattr(area, "__geo_interface__", None)
-    if isinstance(shape, Mapping):
+    shape = geometry(area)
+    if shape is not None:
         return dict(json.loads(shapely.to_geojson(area_of(shape))))
     box = area if isinstance(area, Sequence) and not isinstance(area, str) else getattr(area, "bounds", None)
     if box is None:

@@ -3,33 +3,90 @@
 from __future__ import annotations
 
 import glob
+import re
 from collections.abc import Mapping, Sequence
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from jeoview.catalog import CollectionInfo, Item
+from jeoview.catalog import FROM_NOTEBOOK, CollectionInfo, Item
 from jeoview.collection.frozen import freeze, user_catalog
-from jeoview.errors import ParameterError, SourceError, choices
+from jeoview.errors import ParameterError, RefusedError, SourceError, choices
 from jeoview.graph import digest
 from jeoview.image import Image, apply
+from jeoview.io.products import RASTER_SUFFIXES
 from jeoview.io.products.generic import FileOptions, dates_of, file_item, file_time
+from jeoview.quantities import short
 
 LISTS = ("bands", "wrapped")
 
 
-def register_files(pattern: str, date: str | None, name: str | None, options: Mapping[str, Any]) -> str:
+# What `jeoview.open` and its kind call a collection that the user gave no name.
+_MADE = re.compile(r"[a-z]+-[0-9a-f]{12}(-geometry)?")
+Pattern = str | PathLike[str]
+
+
+def as_path(value: Any, what: str) -> Path:
+    """A path on disk.
+
+    Raises
+    ------
+    ParameterError
+        If it is none.
+    RefusedError
+        If it is a URL.
+    """
+    if not isinstance(value, (str, PathLike)) or isinstance(text := fspath(value), bytes) or not text:
+        raise ParameterError(f"{what} got {short(value)}; expected the path of a file on disk, as text or pathlib.Path")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://|/vsi", text):
+        raise RefusedError(
+            f"{what} got {short(text)}: a network address, or a file system of GDAL, is not opened; download the file and "
+            "give its path"
+        )
+    return Path(text)
+
+
+def register_files(
+    pattern: Pattern | Sequence[Pattern], date: str | None, name: str | None, options: Mapping[str, Any]
+) -> str:
     """Put the files of a pattern into the catalogue and name their collection; see `ImageCollection.from_files`."""
-    # Path.glob takes no absolute pattern.
-    matches = [Path(found).absolute() for found in sorted(glob.glob(str(pattern), recursive=True))]  # noqa: PTH207
-    paths = [path for path in matches if path.is_file()]
-    if not paths:
-        raise SourceError(f"no file matches {Path(pattern).name!r} in that folder")
+    if name is not None and (not isinstance(name, str) or not name.strip()):
+        raise ParameterError(f"name is {short(name)}; expected text")
+    several = isinstance(pattern, (list, tuple))
+    asked = [
+        as_path(one, "from_files").absolute() for one in (pattern if isinstance(pattern, (list, tuple)) else [pattern])
+    ]
+    paths = _listed(asked) if several else _matching(asked[0])
     given = _options(options)
-    title = name or f"files-{_hash(Path(pattern).absolute(), date, given)}"
+    title = name or f"files-{_hash(asked if several else asked[0], date, given)}"
     times = dates_of(paths, date)
     items = [file_item(path, title, _item_id(path, paths), times[path], given) for path in paths]
-    register(title, f"Files {Path(pattern).name}", items)
+    register(title, f"{len(paths)} files" if several else f"Files {asked[0].name}", items)
     return title
+
+
+def _listed(paths: Sequence[Path]) -> list[Path]:
+    missing = [path.name for path in paths if not path.is_file()]
+    if missing or not paths:
+        raise SourceError(
+            f"there are no such files: {', '.join(missing[:8])}" if missing else "the list of files is empty"
+        )
+    return list(dict.fromkeys(paths))
+
+
+def _matching(pattern: Path) -> list[Path]:
+    """The files of a pattern, or the rasters that lie in a folder."""
+    if pattern.is_dir():
+        found = [path for path in sorted(pattern.iterdir()) if path.suffix.lower() in RASTER_SUFFIXES]
+        if not found:
+            wanted = f"'{pattern.name}/**/*.tif'"
+            raise SourceError(f"the folder {pattern.name!r} itself holds no raster; for its subfolders write {wanted}")
+        return found
+    # Path.glob takes no absolute pattern.
+    paths = [path for path in map(Path, sorted(glob.glob(str(pattern), recursive=True))) if path.is_file()]  # noqa: PTH207
+    if not paths:
+        raise SourceError(f"no file matches {pattern.name!r} in that folder")
+    return paths
 
 
 def _item_id(path: Path, paths: Sequence[Path]) -> str:
@@ -42,17 +99,20 @@ def _options(options: Mapping[str, Any]) -> FileOptions:
     for name in options:
         if name not in known:
             raise ParameterError(f"no option {name!r}; {choices(name, known)}")
-    given = {name: tuple(value) if name in LISTS and _is_list(value) else value for name, value in options.items()}
+    given: dict[str, Any] = {
+        name: tuple(value) if name in LISTS and _is_list(value) else value for name, value in options.items()
+    }
     return FileOptions(**given)
 
 
 def _is_list(value: Any) -> bool:
-    return not isinstance(value, (bool, str))
+    return isinstance(value, (list, tuple))
 
 
-def _hash(path: Path, date: str | None, options: FileOptions) -> str:
+def _hash(path: Path | Sequence[Path], date: str | None, options: FileOptions) -> str:
     """Names the same question alike, and other options on the same files otherwise: neither replaces the other."""
-    return digest(repr((str(path), date, options)))[:12]
+    asked = str(path) if isinstance(path, Path) else list(map(str, path))
+    return digest(repr((asked, date, options)))[:12]
 
 
 def register(name: str, title: str, items: list[Item]) -> None:
@@ -64,9 +124,10 @@ def register(name: str, title: str, items: list[Item]) -> None:
         If the name is that of a collection that was ingested, which it would replace.
     """
     catalog = user_catalog()
-    if name in catalog.collections() and catalog.collection(name).origin != "files":
+    if name in catalog.collections() and catalog.collection(name).origin not in FROM_NOTEBOOK:
         raise ParameterError(f"the catalogue has a collection {name!r} that was ingested; choose another name=")
-    catalog.replace_items(CollectionInfo(name, title, origin="files"), items)
+    origin = "opened" if _MADE.fullmatch(name) else "files"
+    catalog.replace_items(CollectionInfo(name, title, origin=origin), items)
 
 
 def open_file(path: str | Path, **options: Any) -> Image:
@@ -75,18 +136,22 @@ def open_file(path: str | Path, **options: Any) -> Image:
     Parameters
     ----------
     path : str or Path
-        Any raster that GDAL reads and that is georeferenced.
+        Any raster that GDAL reads and that is georeferenced; no URL.
     **options
         As `ImageCollection.from_files`.
 
     Raises
     ------
+    ParameterError
+        If it is no path, or an option is wrong.
     SourceError
         If it does not exist, is broken, or has no place on the earth.
     """
-    file = Path(path).absolute()
+    file = as_path(path, "open").absolute()
     if not file.exists():
         raise SourceError(f"there is no file {file.name!r} at the path given")
+    if file.is_dir() and file.suffix != ".zarr":
+        raise SourceError(f"{file.name!r} is a folder; jeoview.ImageCollection.from_files takes all rasters in it")
     given = _options(options)
     name = f"file-{_hash(file, None, given)}"
     item = file_item(file, name, file.stem, file_time(file), given)

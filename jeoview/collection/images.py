@@ -7,7 +7,7 @@ freezes the answer: the list of scenes with the version of each file, under its 
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +18,11 @@ from jeoview.catalog.places import find_place
 from jeoview.catalog.times import format_time, parse_period, parse_time
 from jeoview.collection.areas import read_area
 from jeoview.collection.describe import CLOUD, Description, describe, row_of
-from jeoview.collection.files import register_files
+from jeoview.collection.files import Pattern, register_files
 from jeoview.collection.frozen import freeze, user_catalog
 from jeoview.errors import BandError, CollectionError, ParameterError, choices
 from jeoview.image import Image, apply, attach_operators
+from jeoview.quantities import short
 from jeoview.recipes import attach_recipes
 
 if TYPE_CHECKING:
@@ -47,7 +48,12 @@ class ImageCollection:
     query: Query = field(default=Query(""), kw_only=True)
     steps: tuple[tuple[str, Query], ...] = field(default=(), kw_only=True)
 
+    # numpy would take a collection for a list; so ``array + collection`` is refused in our words.
+    __array_ufunc__ = None
+
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise ParameterError(f"ImageCollection got {short(self.name)}; expected the name of a collection")
         if not self.query.collection:
             object.__setattr__(self, "query", Query(self.name))
         self.info  # noqa: B018 - an unknown name is an error at this line
@@ -286,16 +292,18 @@ class ImageCollection:
 
     @classmethod
     def from_files(
-        cls, pattern: str, date: str | None = None, name: str | None = None, **options: Any
+        cls, pattern: Pattern | Sequence[Pattern], date: str | None = None, name: str | None = None, **options: Any
     ) -> ImageCollection:
         """A collection of files on disk, any raster that GDAL reads.
 
         Parameters
         ----------
-        pattern : str
-            For instance ``"scenes/*.tif"``; ``**`` goes into subfolders.
+        pattern : str, path, or list of paths
+            For instance ``"scenes/*.tif"``; ``**`` goes into subfolders. A folder stands for the rasters that lie in
+            it, a list for its files.
         date : str, optional
-            Format of the date in the file names, as in `datetime.strptime`; the usual ones are found without.
+            Format of the date in the file names, as in `datetime.strptime`; the usual ones are found without. Or the
+            date of files that say none, such as ``"2011-02-11"``.
         name : str, optional
             Name of the collection; by default made from the pattern, the same for the same pattern.
         **options

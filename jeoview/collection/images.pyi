@@ -13,6 +13,7 @@ from jeoview.catalog import Item
 from jeoview.catalog import Query
 from jeoview.catalog.filters import Expression
 from jeoview.collection.describe import Description
+from jeoview.collection.files import Pattern
 from jeoview.export.gif import Animation
 from jeoview.export.request import Resolution
 from jeoview.graph import Parameter
@@ -181,16 +182,18 @@ class ImageCollection:
         ...
     @classmethod
     def from_files(
-        cls, pattern: str, date: str | None = None, name: str | None = None, **options: Any
+        cls, pattern: Pattern | Sequence[Pattern], date: str | None = None, name: str | None = None, **options: Any
     ) -> ImageCollection:
         r"""A collection of files on disk, any raster that GDAL reads.
 
         Parameters
         ----------
-        pattern : str
-            For instance ``"scenes/*.tif"``; ``**`` goes into subfolders.
+        pattern : str, path, or list of paths
+            For instance ``"scenes/*.tif"``; ``**`` goes into subfolders. A folder stands for the rasters that lie in
+            it, a list for its files.
         date : str, optional
-            Format of the date in the file names, as in `datetime.strptime`; the usual ones are found without.
+            Format of the date in the file names, as in `datetime.strptime`; the usual ones are found without. Or the
+            date of files that say none, such as ``"2011-02-11"``.
         name : str, optional
             Name of the collection; by default made from the pattern, the same for the same pattern.
         **options
@@ -213,6 +216,8 @@ class ImageCollection:
     def __rmul__(self, other: Operand) -> Image: ...
     def __rtruediv__(self, other: Operand) -> Image: ...
     def __rpow__(self, other: Operand) -> Image: ...
+    def __rand__(self, other: Operand) -> Image: ...
+    def __ror__(self, other: Operand) -> Image: ...
     def __lt__(self, other: Operand) -> Image: ...
     def __le__(self, other: Operand) -> Image: ...
     def __gt__(self, other: Operand) -> Image: ...
@@ -1149,8 +1154,8 @@ class ImageCollection:
             If a band is missing; the message names those that exist.
         """
         ...
-    def clip_to(self, polygon: Mapping[str, Any]) -> Image:
-        r"""Keep what lies in a GeoJSON area in degrees; the same as ``mask(polygon)``."""
+    def clip_to(self, polygon: Any) -> Image:
+        r"""Keep what lies in an area, given as for ``mask(polygon)``."""
         ...
     def colormap(
         self,
@@ -1226,8 +1231,9 @@ class ImageCollection:
 
         Parameters
         ----------
-        condition : Image or dict
-            An image that is true (not 0) where pixels stay, or a GeoJSON area in degrees of EPSG:4326.
+        condition : Image, dict or shape
+            An image that is true (not 0) where pixels stay, or an area: GeoJSON in degrees of EPSG:4326, or anything
+            with ``__geo_interface__`` (shapely, geopandas).
         """
         ...
     def mask_clouds(self, snow: bool | Parameter = False) -> Image:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jeoview.catalog import Item, Query
 from jeoview.collection import network, plots, reference, selection, stack
 from jeoview.collection.areas import Geometry
-from jeoview.collection.files import register
+from jeoview.collection.files import as_path, register
 from jeoview.collection.frozen import freeze, user_catalog
 from jeoview.collection.products import geometry_of, height_of, register_stack
 from jeoview.collection.reference import METRES_PER_DEGREE, centre_of
@@ -115,7 +115,8 @@ class InterferogramCollection:
             If no file matches, a name has no two dates, or a file is broken.
         """
         options = PairOptions(wavelength, sign, nodata, None, coherence_scale, baselines or {})
-        title = name or f"interferograms-{digest(str(Path(unwrapped).absolute()))[:12]}"
+        asked = as_path(unwrapped, "from_files")
+        title = name or f"interferograms-{digest(str(asked.absolute()))[:12]}"
         return _registered(title, _matches(unwrapped), _matches(coherence) if coherence else [], options)
 
     @classmethod
@@ -133,7 +134,7 @@ class InterferogramCollection:
 
         ``FRAME.geo.{E,N,U,hgt}.tif``, ``baselines`` and ``metadata.txt`` are read where they lie below the folder.
         """
-        return cls(register_stack(folder, name or licsar.frame_of(Path(folder)), licsar.stack))
+        return cls(register_stack(folder, name or licsar.frame_of(as_path(folder, "from_licsar")), licsar.stack))
 
     @classmethod
     def from_hyp3(cls, folder: str | Path, name: str | None = None) -> InterferogramCollection:
@@ -368,9 +369,10 @@ class InterferogramCollection:
 
 
 def _matches(pattern: str) -> list[Path]:
-    found = [Path(match).absolute() for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207 - absolute
+    asked = as_path(pattern, "the pattern of interferograms")
+    found = [Path(match).absolute() for match in sorted(glob.glob(str(asked), recursive=True))]  # noqa: PTH207 - absolute
     if not found:
-        raise SourceError(f"no file matches {Path(pattern).name!r} there")
+        raise SourceError(f"no file matches {asked.name!r} there")
     return found
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from jeoview.catalog.times import format_time
 from jeoview.collection import files
+from jeoview.collection.files import as_path
 from jeoview.errors import BandError, CollectionError, ParameterError, choices
 from jeoview.grid import Grid, Lattice
 from jeoview.image import Image
@@ -272,4 +273,4 @@ def open_points(path: str | Path) -> PointCollection:
     SourceError
         If it does not exist, is broken, or no such table; the message says what is missing.
     """
-    return PointCollection(read_points(Path(path)))
+    return PointCollection(read_points(as_path(path, "open_points")))

@@ -9,7 +9,7 @@ from typing import Any
 
 from jeoview.catalog import Item, Query
 from jeoview.collection import files
-from jeoview.collection.files import register
+from jeoview.collection.files import as_path, register
 from jeoview.collection.frozen import freeze, user_catalog
 from jeoview.errors import CollectionError, ParameterError, SourceError
 from jeoview.graph import digest
@@ -40,7 +40,7 @@ def register_stack(folder: str | Path, name: str | None, read: Callable[[Path, s
     SourceError
         If there is no such folder, or no such product in it.
     """
-    root = Path(folder).absolute()
+    root = as_path(folder, "the folder of a product").absolute()
     if not root.exists():
         raise SourceError(f"there is no folder {root.name!r} at the path given")
     title = name or (root.stem if root.is_file() else root.name)
@@ -166,7 +166,7 @@ def open_series(path: str | Path) -> Image:
     SourceError
         If it does not exist, is none of these, or is broken.
     """
-    file = Path(path).absolute()
+    file = as_path(path, "open_series").absolute()
     if not file.exists():
         raise SourceError(f"there is no file {file.name!r} at the path given")
     if file.is_dir():
@@ -221,7 +221,7 @@ def open_file(path: str | Path, **options: Any) -> Image:
     ParameterError
         If it holds a displacement series, which `open_series` opens.
     """
-    file = Path(path).absolute()
+    file = as_path(path, "open").absolute()
     known = None if options or not file.is_file() else _open_result(file)
     return files.open_file(path, **options) if known is None else known
 

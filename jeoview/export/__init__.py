@@ -16,6 +16,7 @@ from jeoview.export.picture import to_png
 from jeoview.export.provenance import open_chain
 from jeoview.export.table import to_csv
 from jeoview.image import Image
+from jeoview.recipes import with_advice
 
 EXITS: dict[str, Callable[..., Any]] = {
     "to_csv": to_csv,
@@ -37,7 +38,7 @@ def attach_exits(cls: type) -> None:
         `Image`, or a class with a method ``image()`` such as a collection, which gets ``to_gif`` too.
     """
     for name, exit_ in (COLLECTION_EXITS if hasattr(cls, "image") else EXITS).items():
-        setattr(cls, name, exit_)
+        setattr(cls, name, with_advice(name, exit_))
 
 
 attach_exits(Image)

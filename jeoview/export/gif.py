@@ -21,6 +21,7 @@ from jeoview.image import Image
 from jeoview.operators.colour import legend as described
 from jeoview.progress import Bar, job
 from jeoview.projection import WEB_MERCATOR
+from jeoview.quantities import short
 from jeoview.raster import Kind
 from jeoview.recipes import as_image
 
@@ -120,6 +121,11 @@ def to_gif(  # noqa: PLR0913 - what a user writes (design 8)
     area, resolution = across(bounds, describe(series.node), width)
     wanted = request(series, area, crs=WEB_MERCATOR, resolution=resolution)
     days = _days(wanted)
+    if not callable(image_to_image):
+        raise ParameterError(
+            f"to_gif: image_to_image is {short(image_to_image)}; expected a function from an image to what is shown, "
+            'such as lambda image: image.ndvi().colormap("RdYlGn", vmin=-0.2, vmax=0.9)'
+        )
     look = _Look(image_to_image, parameters or {}, label, legend)
     made: list[tuple[str, bool]] = []
     with job(place.name, len(days), "frames", progress=progress) as bar, files.replacing(place) as unfinished:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from os import PathLike, fspath
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from jeoview import chain
+from jeoview.collection.files import as_path
 from jeoview.describe import describe, options_of
 from jeoview.engine import Engine
 from jeoview.errors import ParameterError
@@ -55,33 +57,52 @@ def tags(engine: Engine, node: Node, dates: Sequence[str] = ()) -> dict[str, str
 
 
 def open_chain(path: str | PathLike[str]) -> Image:
-    """The live image of a file that `to_geotiff` wrote: its chain again, not its pixels.
+    """The live image of a file that holds a chain: what was computed, not its pixels.
 
     Parameters
     ----------
     path : path
-        The GeoTIFF.
+        A GeoTIFF that `to_geotiff` wrote, with the chain in its metadata; or JSON text, such as the ``chain.json`` that
+        ``python -m jeoview.demo.headless`` leaves, or `Image.chain` saved to a file. A GeoTIFF brings the lists of its
+        scenes along; JSON text needs them in the store, where the notebook that made it put them.
 
     Returns
     -------
     Image
-        It can be shown at any zoom, changed and exported again. Slider parameters have the values of the export.
+        It can be shown at any zoom, changed and exported again. Slider parameters have the values of the export; in
+        JSON text they are still sliders.
 
     Raises
     ------
     ParameterError
-        If the file says no chain.
+        If it is no path, or the file says no chain.
+    RefusedError
+        If it is a URL.
     SourceError
         If it cannot be read.
     ChainError
         If the chain or an item list was altered.
     """
-    found = read_tags(fspath(path))
+    file = as_path(path, "open_chain")
+    text = _json_text(file)
+    if text is not None:
+        return Image(chain.decode(text))
+    found = read_tags(str(file))
     if CHAIN not in found:
         raise ParameterError("the file holds no chain of jeoview; jeoview.open() shows its pixels")
     node = chain.decode(found[CHAIN])
     _restore(Engine.default(), found.get(ITEMS, "{}"))
     return Image(node)
+
+
+def _json_text(file: Path) -> bytes | None:
+    """The start of a JSON file, as long as a chain may be and one byte more; None where the file is another one."""
+    try:
+        with file.open("rb") as stream:
+            text = stream.read(chain.MAX_BYTES + 1)
+    except OSError:
+        return None  # the reader of rasters has the words for it
+    return text if text.lstrip()[:1] == b"{" else None
 
 
 def _restore(engine: Engine, text: str) -> None:

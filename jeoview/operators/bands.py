@@ -39,7 +39,10 @@ def select(image: BandsInput, *, bands: tuple[BandName, ...]) -> BandsInput:
 def _renamed(options: Options, inputs: tuple[Schema, ...]) -> Names:
     names: Names = options["bands"]
     if len(names) != len(inputs[0].bands) or len(set(names)) < len(names):
-        raise ParameterError(f"rename: got {list(names)}; expected {len(inputs[0].bands)} different names")
+        known = inputs[0].bands
+        raise ParameterError(
+            f"rename: got {list(names)}; expected {len(known)} different names, for bands {list(known)}"
+        )
     return names
 
 

@@ -10,6 +10,7 @@ from jeoview.errors import ParameterError
 from jeoview.graph import Node, Parameter
 from jeoview.image import Image
 from jeoview.projection import Bounds
+from jeoview.quantities import plain, short
 from jeoview.widgets.look import Look, look_of
 from jeoview.widgets.swap import Swap
 from jeoview.widgets.tiles import Picture, Stage, Tiles
@@ -109,7 +110,7 @@ class MapLayer:
         self._name = name
         self._credit = credit
         self._opacity = check_opacity(opacity)
-        self._visible = bool(visible)
+        self._visible = check_visible(visible)
         self._swap = Swap(self._make, owner.stage.put, self._drop, owner.arrange, owner.later)
         self._image, self._look, self._key = image, *self._publish(image)
 
@@ -174,9 +175,10 @@ class MapLayer:
 
     @visible.setter
     def visible(self, visible: bool) -> None:
+        visible = check_visible(visible)
         with self._owner.lock:
-            if bool(visible) != self._visible:
-                self._visible = bool(visible)
+            if visible != self._visible:
+                self._visible = visible
                 self.refresh()
                 self._owner.layers_changed()
 
@@ -296,3 +298,17 @@ def check_opacity(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise ParameterError(f"opacity is {value!r}; expected a number from 0 to 1")
     return float(value)
+
+
+def check_visible(visible: object) -> bool:
+    """Return whether a layer is to be seen.
+
+    Raises
+    ------
+    ParameterError
+        If it is neither True nor False.
+    """
+    value = plain(visible)
+    if not isinstance(value, bool):
+        raise ParameterError(f"visible is {short(visible)}; expected True or False")
+    return value

@@ -116,6 +116,8 @@ class Map:
             known = next((layer for layer in self.layers if layer.name == chosen), None)
             if known is not None:
                 return _replace(known, image, opacity, visible, failed=scene.messages.about(chosen))
+            if attribution is not None and not isinstance(attribution, str):
+                raise ParameterError(f"attribution is {attribution!r}; expected text")
             credit = Engine.default().credits(check_image(image).node) if attribution is None else attribution
             layer = MapLayer(scene, image, name=chosen, opacity=opacity, visible=visible, credit=credit)
             if not self._placed and layer.bbox is not None:

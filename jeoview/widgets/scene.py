@@ -116,7 +116,7 @@ class Scene:
             If there is none.
         """
         for layer in self.layers:
-            if layer is name or layer.name == name:
+            if layer is name or (isinstance(name, str) and layer.name == name):
                 return layer
         text = name.name if isinstance(name, MapLayer) else str(name)
         raise ParameterError(f"the map has no layer {text!r}; {choices(text, [layer.name for layer in self.layers])}")

@@ -10,6 +10,7 @@ import ipywidgets
 
 from jeoview.errors import ParameterError, choices
 from jeoview.graph import Parameter
+from jeoview.quantities import short
 
 Value = bool | int | float | str
 
@@ -117,8 +118,9 @@ class Sliders:
         ParameterError
             If there is none of that name, or the value does not fit.
         """
-        if name not in self._parameters:
-            raise ParameterError(f"no layer of the map has a parameter {name!r}; {choices(name, self._parameters)}")
+        if not isinstance(name, str) or name not in self._parameters:
+            known = choices(str(name)[:64], self._parameters)
+            raise ParameterError(f"no layer of the map has a parameter {short(name)}; {known}")
         self._controls[name].value = self._parameters[name].check(value)
 
     def _add(self, parameter: Parameter) -> None:

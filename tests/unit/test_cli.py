@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from rasterio.transform import from_origin
 import jeoview as jv
 from jeoview.catalog import Catalog, CollectionInfo, Query
 from jeoview.cli import main
+from jeoview.errors import CollectionError
 from jeoview.settings import settings
 
 pytestmark = pytest.mark.usefixtures("jeoview_home")
@@ -31,7 +33,7 @@ def raster(path: Path) -> Path:
 
 def test_real_landsat_scenes_are_ingested(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ingest", str(data_dir / "gdalcubes-l8ny18")]) == 0
-    assert capsys.readouterr().out.startswith("landsat-oli-c1-l1: 19 scenes, bands B1, B2, ")
+    assert re.match(r"landsat-oli-c1-l1: 19 scenes, 20\S+ to 20\S+, bands B1, B2, ", capsys.readouterr().out)
     scenes = jv.ImageCollection("landsat-oli-c1-l1")
     assert scenes.count() == 19
     assert scenes.filter_place("New York").count() == 19
@@ -39,6 +41,7 @@ def test_real_landsat_scenes_are_ingested(data_dir: Path, capsys: pytest.Capture
     assert 0 < scenes.filter(jv.prop("landsat:wrs_path") == "013").count() == folders < 19
     assert scenes.mask_clouds().median().ndvi().bands == ("ndvi",)
     assert main(["ingest", str(data_dir / "gdalcubes-l8ny18")]) == 0, "a second time changes nothing"
+    assert "19 scenes (19 of them were known)" in capsys.readouterr().out
     assert scenes.count() == 19
     key = scenes.image().key
     assert main(["ingest", str(data_dir / "gdalcubes-l8ny18"), "--collection", "mine"]) == 0
@@ -46,15 +49,62 @@ def test_real_landsat_scenes_are_ingested(data_dir: Path, capsys: pytest.Capture
     assert scenes.image().key == key
 
 
-def test_files_with_dates_are_ingested_and_the_others_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_good_files_are_ingested_and_the_others_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "stack"
     raster(folder / "x_02012020.tif")
     raster(folder / "nodate.tif")
-    assert main(["ingest", str(folder), "--date", "%d%m%Y"]) == 0
+    (folder / "y_03012020.tif").write_bytes(b"II*\x00 torn")
+    assert main(["ingest", str(folder), "--date", "%d%m%Y"]) == 1, "something was left out"
     printed = capsys.readouterr()
-    assert printed.out == "stack: 1 scenes, bands B1\n"
-    assert printed.err.startswith("left out nodate.tif: no date '%d%m%Y'")
+    assert printed.out == "stack: 1 scenes, 2020-01-02, bands B1\n"
+    first, *others = printed.err.splitlines()
+    assert first == "left out 2 of 3:"
+    assert others[0].startswith("  nodate.tif: no date '%d%m%Y' in the name")
+    assert others[0].endswith("--date %Y%m%d, or one date for all of them, --date 2011-02-11")
+    assert others[1].startswith("  y_03012020.tif is no raster") or others[1].startswith("  y_03012020.tif: y_03012020")
+    assert "date=" not in printed.err
     assert jv.ImageCollection("stack").dates() == ["2020-01-02"]
+
+
+def test_rasters_without_a_date_get_the_one_that_is_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An elevation model: STAC asks for a time, and only the user knows it."""
+    raster(tmp_path / "terrain" / "dem.tif")
+    raster(tmp_path / "terrain" / "dem_20200105.tif")
+    assert main(["ingest", str(tmp_path / "terrain"), "--date", "2011-02-11"]) == 0
+    assert capsys.readouterr().out == "terrain: 2 scenes, 2011-02-11 to 2020-01-05, bands B1\n"
+    assert jv.ImageCollection("terrain").dates() == ["2011-02-11", "2020-01-05"]
+
+
+def test_collections_are_removed_and_their_files_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = raster(tmp_path / "x_20200101.tif")
+    assert main(["ingest", str(tmp_path), "--collection", "mine"]) == 0
+    jv.open(path)
+    capsys.readouterr()
+    assert main(["remove", "mine", "mien"]) == 1, "all or nothing"
+    assert "did you mean 'mine'?" in capsys.readouterr().err
+    assert main(["remove", "mine"]) == 0
+    assert capsys.readouterr().out == "removed mine: 1 scenes; the files stay\n"
+    assert path.exists()
+    assert main(["collections"]) == 0
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("and 1 of files that notebooks opened")) == ("", 1)
+    assert main(["collections", "--all"]) == 0
+    assert capsys.readouterr().out.startswith("file-")
+    assert main(["remove", "--opened"]) == 0
+    assert Catalog(settings().catalog).collections() == []
+    assert main(["remove"]) == 1
+    assert "nothing to remove" in capsys.readouterr().err
+
+
+def test_opened_files_do_not_crowd_the_names_that_exist(tmp_path: Path) -> None:
+    path = raster(tmp_path / "x_20200101.tif")
+    with pytest.raises(CollectionError, match="has none yet; run `jeoview demo`"):
+        jv.ImageCollection("typo")
+    jv.open(path)
+    jv.ImageCollection.from_files([path])
+    jv.ImageCollection.from_files([path], name="mine")
+    with pytest.raises(CollectionError, match=r"'typo': Known: 'mine'$"):
+        jv.ImageCollection("typo")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +134,12 @@ def test_a_folder_without_rasters_is_a_failure(tmp_path: Path, capsys: pytest.Ca
     assert "no raster was found" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("info", [CollectionInfo("demo", simulated=True), CollectionInfo("demo", origin="files")])
+INFOS = [
+    CollectionInfo("demo", **values) for values in ({"simulated": True}, {"origin": "files"}, {"origin": "opened"})
+]
+
+
+@pytest.mark.parametrize("info", INFOS)
 def test_observed_and_simulated_scenes_do_not_mix(
     info: CollectionInfo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

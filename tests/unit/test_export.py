@@ -331,6 +331,23 @@ def test_other_files_have_no_chain(world: World, out: Path) -> None:
         open_chain("/vsicurl/http://example.org/x.tif")
 
 
+def test_a_chain_is_opened_from_its_text(world: World, out: Path) -> None:
+    image = world.image().median() * parameter("factor", 2.0, min=1.0, max=3.0)
+    for name, text in (("chain.json", image.chain), ("indented.txt", json.dumps(json.loads(image.chain), indent=1))):
+        (out / name).write_text(text + "\n", encoding="utf-8")
+        back = open_chain(out / name)
+        assert back.key == image.key
+        assert list(back.parameters) == ["factor"], "a slider is still one"
+    (out / "altered.json").write_text(image.chain.replace("2.0", "2.5"), encoding="utf-8")
+    with pytest.raises(ChainError, match="altered"):
+        open_chain(out / "altered.json")
+    (out / "other.json").write_text('{"type": "FeatureCollection"}', encoding="utf-8")
+    with pytest.raises(ChainError, match="no chain of format"):
+        open_chain(out / "other.json")
+    with pytest.raises(ParameterError, match="expected the path"):
+        open_chain(5)  # type: ignore[arg-type]
+
+
 # -- series --------------------------------------------------------------------------------------
 
 

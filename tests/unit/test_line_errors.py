@@ -18,8 +18,8 @@ from tests.synthetic import DATES, source
 TIMES = ("2023-01-05T10:00:00Z", "2023-04-15T10:00:00Z")
 
 
-def series(name: str = "1", times: tuple[str, ...] = DATES, **values: object) -> Image:
-    return source(name, dates=Dates.of(times), **values)
+def series(name: str = "1", times: tuple[str, ...] = DATES) -> Image:
+    return source(name, dates=Dates.of(times))
 
 
 def measured(unit: str, name: str = "1") -> Image:

@@ -124,12 +124,9 @@ def image() -> Image:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"q": "high"}, r"quantile\(q='high'\): .*valid number"),
-        ({"q": True}, "valid number"),
-        ({"q": 1.5}, "less than or equal to 1"),
-        ({"q": math.nan}, "finite"),
-        ({"q": math.inf}, "finite|less than"),
-        ({"q": None}, "valid number"),
+        ({"q": "high"}, r"^quantile\(q='high'\): expected a number from 0 to 1$"),
+        *(({"q": value}, "expected a number from 0 to 1$") for value in (True, 1.5, math.nan, math.inf, None)),
+        ({"q": 1.5}, r"q=1.5"),
         ({"p": 0.5}, r"no parameter 'p'; Known: 'q'"),
         ({"qq": 0.5}, r"did you mean 'q'"),
     ],
@@ -218,7 +215,7 @@ def test_the_region_and_zoom_of_a_fit_are_written_into_the_chain() -> None:
     ("values", "message"),
     [
         ({"region": (8, 47, 8, 47.1)}, "west < east"),
-        ({"region": (8, 47, 200, 48)}, "less than or equal to 180"),
+        ({"region": (8, 47, 200, 48)}, r"expected \(west, south, east, north\) in degrees or"),
         ({"region": (8, 47, 9)}, "region"),
         ({"region": "world"}, "region"),
         ({"region": (8, 47, 9, 48), "zoom": 40}, "zoom"),

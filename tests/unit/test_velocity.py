@@ -195,8 +195,8 @@ def test_steps_are_numbered_by_day_whatever_their_order() -> None:
     ("values", "message"),
     [
         ({"steps": ("2017-02-30",)}, "no day of the calendar"),
-        ({"steps": ("16.2.2017",)}, "should match pattern"),
-        ({"degree": 9}, "less than or equal to 5"),
+        ({"steps": ("16.2.2017",)}, "expected a list of texts such as '2017-02-16'"),
+        ({"degree": 9}, "expected a whole number from 1 to 5"),
         ({"model": "weekly"}, "'linear', 'annual' or 'semiannual'"),
     ],
 )

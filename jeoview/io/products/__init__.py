@@ -9,9 +9,9 @@ from pathlib import Path
 from jeoview.catalog.items import CollectionInfo, Item
 from jeoview.errors import ParameterError, RefusedError, SourceError
 from jeoview.io.products import aria, flatsim, hyp3, landsat, licsar, mintpy, opera, pyrate, sentinel2
-from jeoview.io.products.common import Product, safe_file
+from jeoview.io.products.common import Product, date_in_name, safe_file
 from jeoview.io.products.egms import is_points
-from jeoview.io.products.generic import FileOptions, dates_of, file_item
+from jeoview.io.products.generic import FileOptions, dates_of, file_item, one_date
 from jeoview.io.products.results import result_of
 from jeoview.io.products.stacks import SUFFIX
 
@@ -66,7 +66,7 @@ def scan_folder(folder: Path, collection: str | None = None, date: str | None = 
     collection : str, optional
         Collection for everything found; by default the product's own, and for other rasters the folder's name.
     date : str, optional
-        Format of the date in the names of other rasters, as in `datetime.strptime`.
+        Format of the date in the names of other rasters, as in `datetime.strptime`; or the date of those that say none.
 
     Raises
     ------
@@ -75,6 +75,8 @@ def scan_folder(folder: Path, collection: str | None = None, date: str | None = 
     """
     if not folder.is_dir():
         raise ParameterError(f"{folder.name!r} is not a folder")
+    if date is not None and one_date(date) is None:
+        date_in_name("", date)  # a format that is none is refused before any file is read
     root, scan = folder.resolve(), Scan()
     for here, below, names in os.walk(root):
         below.sort()
@@ -133,7 +135,7 @@ def _file_items(file: Path, path: Path, root: Path, collection: str, date: str |
     item_id = "-".join(path.relative_to(root).with_suffix("").parts)
     result = result_of(file, collection, series=True)
     if result is None:
-        return [file_item(file, collection, item_id, dates_of([path], date)[path], FileOptions())]
+        return [file_item(file, collection, item_id, dates_of([path], date, option="--date ")[path], FileOptions())]
     if result.series:
         # The dates of two series must not mix.
         return [replace(item, collection=f"{collection}-{item_id}") for item in result.items]

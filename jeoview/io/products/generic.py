@@ -8,15 +8,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import NoneType
 
 from jeoview.catalog.items import QUALITY_SCHEMES, Band, Item
-from jeoview.catalog.times import format_time
+from jeoview.catalog.times import format_time, parse_time
 from jeoview.errors import BandError, ParameterError, SourceError, choices
 from jeoview.io.etag import file_etag
 from jeoview.io.inspect import FileBand, FileInfo, inspect
 from jeoview.io.products import sentinel2
 from jeoview.io.products.common import date_in_name, place
-from jeoview.quantities import WRAPPED
+from jeoview.quantities import WRAPPED, short
 
 COMMON_NAMES = {
     *sentinel2.BANDS.values(),
@@ -65,21 +66,52 @@ class FileOptions:
     wrapped: bool | tuple[str, ...] = False
 
     def __post_init__(self) -> None:
-        if isinstance(self.common_names, str) and self.common_names not in SENSORS:
-            raise ParameterError(f"no sensor {self.common_names!r} is known; {choices(self.common_names, SENSORS)}")
+        if not isinstance(self.bands, tuple) or not all(isinstance(name, str) and name for name in self.bands):
+            raise ParameterError(f"bands is {short(self.bands)}; expected a list of names such as ['red', 'nir']")
+        self._check_common_names()
+        self._check_quality()
+        self._check_numbers()
+        if not isinstance(self.unit, (str, NoneType)) or len(self.unit or "") > 32:
+            raise ParameterError(f"unit is {short(self.unit)}; expected a short text such as 'm'")
         if not isinstance(self.wrapped, (bool, tuple)):
             raise ParameterError(f"wrapped is {self.wrapped!r}; expected True, False or a list of bands")
         if self.wrapped and self.unit not in (None, "", "rad", WRAPPED):
             raise ParameterError(f"unit is {self.unit!r}; wrapped phase is in rad")
+
+    def _check_common_names(self) -> None:
+        given = self.common_names
+        if isinstance(given, str):
+            if given not in SENSORS:
+                raise ParameterError(f"no sensor {given!r} is known; {choices(given, SENSORS)}")
+        elif not _is_text_to_text(given):
+            example = "{'B1': 'blue', 'B2': 'green'}"
+            sensors = ", ".join(map(repr, SENSORS))
+            raise ParameterError(f"common_names is {short(given)}; expected {example}, or a sensor: {sensors}")
+
+    def _check_quality(self) -> None:
+        if not _is_text_to_text(self.quality):
+            band = self.quality if isinstance(self.quality, str) else "SCL"
+            raise ParameterError(
+                f"quality is {short(self.quality)}; expected the band and how it is read, such as "
+                f"{{{band!r}: 'sentinel2-scl'}}; {choices('', QUALITY_SCHEMES)}"
+            )
         for name, scheme in self.quality.items():
             if scheme not in QUALITY_SCHEMES:
                 raise ParameterError(f"quality of {name!r} is {scheme!r}; {choices(str(scheme), QUALITY_SCHEMES)}")
+
+    def _check_numbers(self) -> None:
         for name in ("scale", "offset", "nodata"):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
-                raise ParameterError(f"{name} is {value!r}; expected a number")
+                raise ParameterError(f"{name} is {short(value)}; expected a number")
+        if self.offset is not None and not math.isfinite(self.offset):
+            raise ParameterError(f"offset is {self.offset!r}; expected a finite number")
         if self.scale is not None and (not math.isfinite(self.scale) or self.scale == 0):
             raise ParameterError(f"scale is {self.scale!r}; expected a number that is not zero")
+
+
+def _is_text_to_text(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(text, str) for pair in value.items() for text in pair)
 
 
 def file_item(path: Path, collection: str, item_id: str, time: dt.datetime, options: FileOptions) -> Item:
@@ -101,7 +133,7 @@ def file_item(path: Path, collection: str, item_id: str, time: dt.datetime, opti
         *(options.common_names if isinstance(options.common_names, Mapping) else ()),
     ):
         if name not in names:
-            raise BandError(f"{path.name} has no band {name!r}; {choices(name, names)}")
+            raise BandError(f"{path.name} has no band {name!r}; {choices(str(name), names)}")
     etag, href = file_etag(path), str(path)
     bands = {
         name: _band(name, band, header, options, (href, etag)) for name, band in zip(names, header.bands, strict=True)
@@ -178,8 +210,18 @@ def guess_date(name: str) -> dt.datetime | None:
     return None
 
 
-def dates_of(paths: Iterable[Path], pattern: str | None) -> dict[Path, dt.datetime]:
-    """Return the date in each file's name.
+def dates_of(paths: Iterable[Path], pattern: str | None, option: str = "date=") -> dict[Path, dt.datetime]:
+    """Return the date of each file: in its name, or the one that is given for all.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        The files.
+    pattern : str, optional
+        Format of the date in the names, as in `datetime.strptime`; or a date such as ``"2011-02-11"``, for files that
+        say none in their names. The usual formats are found without.
+    option : str
+        How the caller's user writes the pattern.
 
     Raises
     ------
@@ -188,10 +230,28 @@ def dates_of(paths: Iterable[Path], pattern: str | None) -> dict[Path, dt.dateti
     ParameterError
         If the format is not one.
     """
+    if pattern is not None and not isinstance(pattern, str):
+        raise ParameterError(f"{option.strip('-=')} is {short(pattern)}; expected a format such as '%Y%m%d', or a date")
+    fixed = one_date(pattern) if pattern else None
+    if fixed is not None:
+        return {path: guess_date(path.name) or fixed for path in paths}
     found = {path: date_in_name(path.name, pattern) if pattern else guess_date(path.name) for path in paths}
     without = [path.name for path, date in found.items() if date is None]
     if without:
         shown = ", ".join(without[:8]) + (f" and {len(without) - 8} more" if len(without) > 8 else "")
-        expected = repr(pattern) if pattern else "such as 20170501 or 2017-05-01; give its format as date="
-        raise SourceError(f"no date {expected} in the name of {len(without)} of {len(found)} files: {shown}")
+        expected = repr(pattern) if pattern else "such as 20170501 or 2017-05-01"
+        raise SourceError(
+            f"no date {expected} in the name of {len(without)} of {len(found)} files: {shown}. An item has a time (STAC): "
+            f"give the format of the names, {option}%Y%m%d, or one date for all of them, {option}2011-02-11"
+        )
     return {path: date for path, date in found.items() if date is not None}
+
+
+def one_date(text: str) -> dt.datetime | None:
+    """Return the date that a text is, None where it is a format."""
+    if "%" in text:
+        return None
+    try:
+        return parse_time(text)
+    except ParameterError:
+        return None
