@@ -117,8 +117,9 @@ def _collections(given: argparse.Namespace) -> int:
 
 
 def _demo(given: argparse.Namespace) -> int:
-    from jeoview.demo import prepare, prepare_insar
+    from jeoview.demo import prepare, prepare_insar, prepare_slc
 
     prepare(size=given.size)
     prepare_insar(size=given.size)
+    prepare_slc(size=given.size)
     return 0

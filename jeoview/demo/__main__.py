@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jeoview.demo.build import PLANS, prepare
 from jeoview.demo.insar import prepare_insar
+from jeoview.demo.slc import prepare_slc
 from jeoview.errors import JeoviewError
 
 
@@ -24,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     began = time.monotonic()
     try:
         folder = prepare(options.home, options.size, not options.quiet)
-        pairs = prepare_insar(options.home, options.size, not options.quiet)
+        others = [make(options.home, options.size, not options.quiet).name for make in (prepare_insar, prepare_slc)]
     except JeoviewError as error:
         print(f"jeoview: {error}", file=sys.stderr)
         return 1
@@ -32,7 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
         print("\nStopped; nothing half-done is left.", file=sys.stderr)
         return 130
     took = time.monotonic() - began
-    print(f"Demo collections (simulated) are ready in {folder} and {pairs.name} beside it after {took:.1f} s.")
+    print(
+        f"Demo collections (simulated) are ready in {folder} and {' and '.join(others)} beside it after {took:.1f} s."
+    )
     return 0
 
 
