@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from jeoview.widgets.readout import number, words
 from jeoview.widgets.view import tile_block
 from jeoview.widgets.window import Window
 from tests.unit.test_engine import World, scene
+from tests.unit.test_widgets import FakeSession
 
 
 def test_trend_is_that_of_numpy_with_its_standard_error() -> None:
@@ -170,9 +172,12 @@ def test_other_mouse_events_ask_nothing(world: World) -> None:
 def test_the_steps_are_asked_only_when_they_are_unfolded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     point = world.engine.point
-    monkeypatch.setattr(
-        world.engine, "point", lambda node, *a, **o: (asked.append(node.operator), point(node, *a, **o))[1]
-    )
+
+    def noted(node: Node, *place: Any, **options: Any) -> dict[str, Any]:
+        asked.append(node.operator)
+        return point(node, *place, **options)
+
+    monkeypatch.setattr(world.engine, "point", noted)
     ndvi = world.image().median().ndvi()
     limit = parameter("t", -1.0, min=-1, max=1)
     inspector = inspect(world, ndvi.mask(ndvi > limit).focal_mean(3).colormap("RdYlGn", vmin=-1, vmax=1))
@@ -247,27 +252,8 @@ def test_the_csv_of_a_click_holds_the_series(world: World) -> None:
 # ---------------------------------------------------------------- on a map
 
 
-class Nowhere:
-    """A session whose tiles nobody asks for."""
-
-    def publish(self, node: Node) -> str:
-        return node.key
-
-    def tile_path(self, key: str, **_: object) -> str:
-        return key
-
-    def url(self, path: str) -> str:
-        return path
-
-    def errors(self, _: str) -> list[dict[str, object]]:
-        return []
-
-    def drop(self, _: str, **__: object) -> int:
-        return 0
-
-
 def test_without_an_image_the_layers_that_are_seen_are_asked(world: World) -> None:
-    m = Map(basemap="none", session=Nowhere())
+    m = Map(basemap="none", session=FakeSession())
     inspector = m.add_inspector()
     inspector.show(*centre(world))
     assert "No layer is seen" in inspector.text
@@ -281,7 +267,7 @@ def test_without_an_image_the_layers_that_are_seen_are_asked(world: World) -> No
 
 
 def test_an_inspector_of_the_same_name_is_replaced(world: World) -> None:
-    m = Map(basemap="none", session=Nowhere())
+    m = Map(basemap="none", session=FakeSession())
     first, other = m.add_inspector(world.image().median(), "A"), m.add_inspector(world.image().median(), "B")
     second = m.add_inspector(world.image().median().ndvi(), "A")
     lon, lat = centre(world)
@@ -294,7 +280,7 @@ def test_an_inspector_of_the_same_name_is_replaced(world: World) -> None:
 
 
 def test_what_a_click_raises_is_said_under_the_map(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    m = Map(basemap="none", session=Nowhere())
+    m = Map(basemap="none", session=FakeSession())
     inspector = m.add_inspector(world.image().median())
     monkeypatch.setattr(world.engine, "point", lambda *_, **__: 1 / 0)
     lon, lat = centre(world)
