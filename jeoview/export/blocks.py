@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from jeoview.errors import ParameterError
+from jeoview.errors import LimitError, ParameterError
 from jeoview.export.dates import merged
 from jeoview.export.request import Request, middle
 from jeoview.grid import Grid
@@ -94,9 +94,17 @@ def _block_size(wanted: Request) -> int:
     share = MEMORY // threads()
     padding = _own_cost(wanted, 1)[1]
     size = LARGE if padding > BLOCK // 16 else BLOCK
-    while size > SMALLEST and _own_cost(wanted, size)[0] > share:
+    while size > SMALLEST and _is_too_large(wanted, size, share):
         size //= 2
     return size
+
+
+def _is_too_large(wanted: Request, size: int, share: int) -> bool:
+    try:
+        return _own_cost(wanted, size)[0] > share
+    except LimitError:
+        # More of a sensor's pixels than one block may be formed from.
+        return True
 
 
 def _own_cost(wanted: Request, size: int) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from rasterio.control import GroundControlPoint
 from rasterio.transform import from_origin
 
 import jeoview as jv
+import jeoview.export
 from jeoview.collection import SlcCollection
 from jeoview.engine import Engine
 from jeoview.errors import BandError, CollectionError, LimitError, ParameterError, SourceError
@@ -252,6 +253,17 @@ def test_a_limit_of_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert settings().max_native_pixels == 2000
     part = own_pixels().blocks(20)[0]
     assert Engine.default().render(image.node, part).array.shape == (1, 20, 20)
+
+
+def test_an_export_is_cut_into_blocks_that_keep_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = placed(tmp_path)
+    image = stack["2016-08-02"].amplitude()
+    bounds = own_pixels().bounds
+    expected = Engine.default().render(image.node, region_grid(bounds, crs="EPSG:32632", resolution=20)).array
+    monkeypatch.setenv("JEOVIEW_MAX_NATIVE_PIXELS", "4300")
+    image.to_geotiff(tmp_path / "amplitude.tif", bounds=bounds, crs="EPSG:32632", resolution=20)
+    with rasterio.open(tmp_path / "amplitude.tif") as file:
+        np.testing.assert_array_equal(file.read(), expected)
 
 
 # ---------------------------------------------------------------- where pixels lie
