@@ -7,12 +7,14 @@ all other drivers; decision 071.
 
 from __future__ import annotations
 
+import os
 import re
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import h5py
 import numpy as np
@@ -185,16 +187,47 @@ def translated(name: str) -> Iterator[None]:
         raise SourceError(f"{name} is corrupt or truncated: HDF5 cannot read it") from error
 
 
+class _Stream:
+    """A file that h5py reads; unlike Python's own, it may be forgotten without a word, as handles are."""
+
+    def __init__(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._descriptor = descriptor
+        self._at = 0
+        self.close = weakref.finalize(self, os.close, descriptor)
+
+    def read(self, size: int) -> bytes:
+        data = os.pread(self._descriptor, size, self._at)
+        self._at += len(data)
+        return data
+
+    def readinto(self, buffer: Any) -> int:
+        count = os.preadv(self._descriptor, [buffer], self._at)
+        self._at += count
+        return count
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at}.get(whence)
+        self._at = offset + (os.fstat(self._descriptor).st_size if start is None else start)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def flush(self) -> None:
+        """Nothing is written."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Handle:
     """An open file; HDF5 is handed the stream, not the name, so that it neither locks it nor looks beside it."""
 
-    stream: BinaryIO
+    stream: _Stream
     file: Any
 
     @classmethod
     def of(cls, path: Path) -> _Handle:
-        stream = path.open("rb")
+        stream = _Stream(path)
         try:
             return cls(stream, h5py.File(stream, "r"))
         except BaseException:

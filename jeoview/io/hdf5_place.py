@@ -105,12 +105,17 @@ def _by_coordinates(dataset: Any, layout: Layout, attributes: Attributes) -> Pla
 
 def _coordinate(dataset: Any, axis: int, names: tuple[str, ...], length: int) -> Any:
     scales = dataset.dims[dataset.ndim + axis]
-    candidates = [scales[i] for i in range(len(scales))]
+    candidates = [found for found in map(scales.__getitem__, range(len(scales))) if _has_values(found)]
     candidates += [group[name] for group in _groups(dataset) for name in names if name in group]
     for found in candidates:
         if getattr(found, "shape", None) == (length,) and length > 1 and np.issubdtype(found.dtype, np.number):
             return found
     return None
+
+
+def _has_values(scale: Any) -> bool:
+    """Whether a dimension is a variable too; netCDF writes zeros, and says so, where it is none."""
+    return not bytes(scale.attrs.get("NAME", b"")).startswith(b"This is a netCDF dimension but not")
 
 
 def _groups(dataset: Any) -> Iterator[Any]:

@@ -17,10 +17,9 @@ import jeoview as jv
 from jeoview.cli import main
 from jeoview.collection.frozen import user_catalog
 from jeoview.engine import Engine
-from jeoview.errors import CollectionError, JeoviewError, ParameterError, RefusedError, SourceError
+from jeoview.errors import CollectionError, JeoviewError, ParameterError, SourceError
 from jeoview.grid import Grid, Lattice, region_grid
 from jeoview.image import Image
-from jeoview.io.inspect import inspect
 from jeoview.projection import transform
 from tests.unit import product_files as made
 
@@ -325,20 +324,29 @@ def test_two_tracks_give_up_and_east_through_their_geometry(tmp_path: Path) -> N
 # -- ingest ---------------------------------------------------------------------------------------
 
 
-def test_ingest_recognises_stacks_and_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ingest_recognises_stacks_and_results(tmp_path: Path) -> None:
     root = tmp_path / "insar"
     licsar_frame(root)
     made.mintpy_stack(root / "hawaii")
-    made.mintpy_series(root / "hawaii" / "timeseries.h5", made.ramp(3))
+    cube = made.ramp(3)
+    cube[0] = cube[:, 1, 1] = 0.0
+    made.mintpy_series(root / "hawaii" / "timeseries.h5", cube)
     made.write_h5(root / "hawaii" / "velocity.h5", {"velocity": made.ramp()}, {**made.MINTPY, "FILE_TYPE": "velocity"})
     made.aria(root / "aria", "20200113", "20200101", made.ramp())
-    (root / "EGMS_L2b_1.csv").write_text("pid\n")
     assert main(["ingest", str(root)]) == 0
     names = set(user_catalog().collections())
     expected = {"023A_05123_131313", "hawaii", "aria", "insar", "insar-hawaii-timeseries"}
     assert names == expected | {f"{name}-geometry" for name in ("023A_05123_131313", "hawaii", "aria")}
     assert len(jv.InterferogramCollection("hawaii")) == 2
     assert render(jv.InterferogramCollection("aria").geometry())[2, 0, 0] > 0.7
+    layers = render(jv.ImageCollection("insar-hawaii-timeseries").image())[:, 0]
+    np.testing.assert_array_equal(layers[:, 1, 1], [0.0, np.nan, np.nan])
+    np.testing.assert_array_equal(layers[:, 2, 2], cube[:, 2, 2])
+
+
+def test_ingest_says_how_points_are_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "EGMS_L2b_1.csv").write_text("pid\n")
+    assert main(["ingest", str(tmp_path)]) == 1
     assert "jeoview.open_points" in capsys.readouterr().err
 
 
@@ -400,21 +408,6 @@ def test_errors_name_the_file_and_what_was_expected(tmp_path: Path) -> None:
     for message, words in messages.items():
         assert all(word in message for word in words), message
         assert str(tmp_path) not in message
-
-
-def test_a_variable_in_another_file_is_refused(tmp_path: Path) -> None:
-    secret = made.write_h5(tmp_path / "secret.h5", {"velocity": made.ramp()}, made.MINTPY)
-    link = made.write_h5(tmp_path / "link.h5", {"height": made.ramp()}, made.MINTPY)
-    layout = h5py.VirtualLayout((made.HEIGHT, made.WIDTH), "f4")
-    layout[:] = h5py.VirtualSource(secret, "velocity", (made.HEIGHT, made.WIDTH))
-    with h5py.File(link, "a") as file:
-        file["velocity"] = h5py.ExternalLink(str(secret), "/velocity")
-        file.create_virtual_dataset("virtual", layout)
-        file.create_dataset("raw", (made.HEIGHT, made.WIDTH), "f4", external=str(secret))
-    for name in ("velocity", "virtual", "raw"):
-        with pytest.raises(RefusedError, match="another file"):
-            inspect(link, name)
-    assert inspect(link, "height").shape == (made.HEIGHT, made.WIDTH)
 
 
 def test_a_replaced_file_is_noticed_and_many_threads_agree(tmp_path: Path) -> None:

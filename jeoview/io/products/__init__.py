@@ -138,5 +138,5 @@ def _file_items(file: Path, path: Path, root: Path, collection: str, date: str |
         return [file_item(file, collection, item_id, dates_of([path], date, option="--date ")[path], FileOptions())]
     if result.series:
         # The dates of two series must not mix.
-        return [replace(item, collection=f"{collection}-{item_id}") for item in result.items]
+        return [replace(item, collection=f"{collection}-{item_id}") for item in result.as_scenes()]
     return [replace(item, id=item_id) for item in result.items]

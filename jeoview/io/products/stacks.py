@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,17 @@ class Result:
     items: list[Item]
     series: bool
     zeros_are_empty: bool = False
+
+    def as_scenes(self) -> list[Item]:
+        """The items for a collection whose layers are read alone: 0 is nothing, but at the date that all refer to."""
+        if not self.zeros_are_empty:
+            return self.items
+        day = self.items[0].properties.get("jeoview:reference_date", self.items[0].id)
+        return [item if item.id == day else _without_zeros(item) for item in self.items]
+
+
+def _without_zeros(item: Item) -> Item:
+    return replace(item, bands={name: replace(band, nodata=0.0) for name, band in item.bands.items()})
 
 
 @dataclass(frozen=True, slots=True)
