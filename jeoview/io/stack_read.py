@@ -15,6 +15,7 @@ from jeoview.io.geometry import Geometry, Job
 from jeoview.io.phasors import Calibration
 from jeoview.kernels import warp as kernel
 from jeoview.kernels.layers import gather_layers
+from jeoview.kernels.parts import in_parts
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -147,8 +148,16 @@ def fill(
     addresses = np.zeros((len(parts), max(down * across, 1)), dtype=np.int64)
     found = np.array([block.address for block in blocks], dtype=np.int64).reshape(len(parts), len(cells))
     addresses[:, cells] = found
+    if len(parts) > 1:
+        addresses = np.repeat(addresses, [len(part.layers) for part in parts], axis=0)
     layers = np.array([layer for part in parts for layer in part.layers], dtype=np.int64)
     offsets = np.array([offset for part in parts for offset in part.offsets], dtype=np.int64)
     calibration = np.array([row for part in parts for row in calibrate(part.job)])
     sample = np.zeros(1, parts[0].job.opened.source.dtype)
-    gather_layers(out, parts[0].band, layers, sample, (addresses, offsets, calibration), (places.at, places.runs))
+
+    def part(first: int, end: int) -> None:
+        own = addresses[first:end] if len(parts) > 1 else addresses
+        source = (np.ascontiguousarray(own), offsets[first:end], calibration[first:end])
+        gather_layers(out, parts[0].band, layers[first:end], sample, source, (places.at, places.runs))
+
+    in_parts(len(layers), 1, len(layers) * places.at.size, part)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from jeoview.kernels.lanes import WIDTH as LANES
 from jeoview.kernels.lanes import fma, inner, load, pack, splat, sqrt, store, unpack, where_number, where_positive
 from jeoview.kernels.network import Network
+from jeoview.kernels.parts import in_parts
 from jeoview.kernels.phasor import add_phasor
 from jeoview.kernels.stack import BLOCK, Stack, fetch, flush
 
@@ -37,19 +38,25 @@ def misfit(phase: Stack, series: Stack, network: Network, scale: float) -> Float
         abs(mean exp(j r)) and sqrt(mean r**2) in rad; NaN where no pair is used.
     """
     out = np.empty(2 * phase.pixels, dtype=np.float32)
-    _misfit(phase, series, network.earlier, network.later, scale, out)
+
+    def part(first: int, end: int) -> None:
+        _misfit(phase, series, (network.earlier, network.later), scale, (first, end), out)
+
+    in_parts(phase.pixels, BLOCK, phase.pixels * phase.layers, part)
     return out.reshape(2, -1)
 
 
 @njit(cache=True, nogil=True)
 def _misfit(
-    phase: Stack, series: Stack, earlier: Integers, later: Integers, scale: float, out: Floats
+    phase: Stack, series: Stack, pairs_of: tuple[Integers, Integers], scale: float, span: tuple[int, int], out: Floats
 ) -> None:  # pragma: no cover - compiled
+    """Fill pixels ``span[0]`` to ``span[1]``."""
+    earlier, later = pairs_of
     phases, values = np.empty(phase.layers * BLOCK, np.float32), np.empty(series.layers * BLOCK, np.float32)
     block, rows = np.empty(2 * BLOCK, np.float32), np.empty((series.layers, LANES))
     zero, one, none = splat(0.0), splat(1.0), splat(np.nan)
-    for first in range(0, phase.pixels, BLOCK):
-        width = min(BLOCK, phase.pixels - first)
+    for first in range(span[0], span[1], BLOCK):
+        width = min(BLOCK, span[1] - first)
         fetch(phase, first, width, phases)
         fetch(series, first, width, values)
         for group in range(0, width, LANES):
@@ -85,15 +92,16 @@ def loops(phase: Stack, triplets: Integers) -> Floats:
         Norm, 0 to 1, and argument in rad of mean exp(j C); NaN where no triplet is whole.
     """
     out = np.empty(2 * phase.pixels, dtype=np.float32)
-    _loops(phase, triplets, out)
+    in_parts(phase.pixels, BLOCK, phase.pixels * phase.layers, lambda a, b: _loops(phase, triplets, (a, b), out))
     return out.reshape(2, -1)
 
 
 @njit(cache=True, nogil=True)
-def _loops(phase: Stack, triplets: Integers, out: Floats) -> None:  # pragma: no cover - compiled
+def _loops(phase: Stack, triplets: Integers, span: tuple[int, int], out: Floats) -> None:  # pragma: no cover - compiled
+    """Fill pixels ``span[0]`` to ``span[1]``."""
     phases, sums = np.empty(phase.layers * BLOCK, np.float32), np.empty((3, LANES))
-    for first in range(0, phase.pixels, BLOCK):
-        width = min(BLOCK, phase.pixels - first)
+    for first in range(span[0], span[1], BLOCK):
+        width = min(BLOCK, span[1] - first)
         fetch(phase, first, width, phases)
         for group in range(0, width, LANES):
             _add_loops(phases, triplets, group, sums)

@@ -28,6 +28,7 @@ from jeoview.kernels.lanes import (
 )
 from jeoview.kernels.laplacian import factor, reach, solve
 from jeoview.kernels.network import Elimination
+from jeoview.kernels.parts import in_parts
 from jeoview.kernels.phasor import add_phasor
 from jeoview.kernels.stack import BLOCK, Stack, fetch, flush
 from jeoview.kernels.weights import Weighting, weigh
@@ -274,17 +275,18 @@ def _invert(
     weighting: Weighting,
     bridge: Bridge,
     scale: float,
-    series: Floats,
-    quality: Floats,
+    out: tuple[Floats, Floats],
+    span: tuple[int, int],
 ) -> None:  # pragma: no cover - compiled
-    """Fill what has a size of ``series`` (date, pixel) and ``quality`` (5, pixel), both flat."""
+    """Fill pixels ``span[0]`` to ``span[1]`` of what has a size of series (date, pixel) and quality (5, pixel), flat."""
+    series, quality = out
     room = _room(stack.layers, plan)
     coherences = np.empty(coherence.layers * BLOCK, np.float32)
     series_block = np.empty(series.size // max(stack.pixels, 1) * BLOCK, np.float32)
     quality_block = np.empty(quality.size // max(stack.pixels, 1) * BLOCK, np.float32)
     known = False
-    for first in range(0, stack.pixels, BLOCK):
-        width = min(BLOCK, stack.pixels - first)
+    for first in range(span[0], span[1], BLOCK):
+        width = min(BLOCK, span[1] - first)
         fetch(stack, first, width, room.block)
         fetch(coherence, first, width, coherences)
         series_block[:] = np.nan
@@ -375,4 +377,9 @@ def _run(
         if weighting.needs_coherence:
             raise ValueError("this weighting needs coherence")
         coherence = phase._replace(layers=0)
-    _invert(phase, coherence, plan, weighting, bridge or Bridge(0.0, np.empty(0)), scale, *out)
+    tie, other = bridge or Bridge(0.0, np.empty(0)), coherence
+
+    def part(first: int, end: int) -> None:
+        _invert(phase, other, plan, weighting, tie, scale, out, (first, end))
+
+    in_parts(phase.pixels, BLOCK, phase.pixels * phase.layers, part)

@@ -16,6 +16,7 @@ from jeoview.errors import ParameterError
 from jeoview.kernels.inversion import Bridge
 from jeoview.kernels.inversion import invert as invert_stack
 from jeoview.kernels.network import Elimination
+from jeoview.kernels.parts import in_parts
 from jeoview.kernels.stack import Stack
 from jeoview.kernels.weights import Weight, Weighting
 from jeoview.operator import Mode, Names, Options, Schema, SeriesInput, TableInput, constant_unit, operator, with_table
@@ -85,7 +86,12 @@ def referenced(stack: SeriesInput, table: TableInput) -> SeriesInput:
     for other in range(len(stack.bands)):
         if other != band:
             array[:, other] = stack.array[:, other]
-    np.subtract(stack.array[:, band], offsets.astype(np.float32)[:, None, None], out=array[:, band])
+    shift = offsets.astype(np.float32)[:, None, None]
+
+    def part(first: int, end: int) -> None:
+        np.subtract(stack.array[first:end, band], shift[first:end], out=array[first:end, band])
+
+    in_parts(len(array), 1, array.size, part)
     return replace(stack, array=array)
 
 
