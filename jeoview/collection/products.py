@@ -14,9 +14,12 @@ from jeoview.collection.frozen import freeze, user_catalog
 from jeoview.errors import CollectionError, ParameterError, SourceError
 from jeoview.graph import digest
 from jeoview.image import Image, apply
-from jeoview.io.products import opera
+from jeoview.io.etag import file_etag
+from jeoview.io.products import licsbas, opera
 from jeoview.io.products.results import result_of
 from jeoview.io.products.stacks import LOS, SUFFIX, Result, Stack
+from jeoview.io.write import BandText, CogProfile, write_cog
+from jeoview.settings import settings
 
 ANGLES = ("incidence", "azimuth")
 
@@ -204,7 +207,7 @@ def open_file(path: str | Path, **options: Any) -> Image:
     """Open one raster file as an image.
 
     Results of interferometry come in our sign and units: MintPy's ``velocity.h5`` and masks, LiCSBAS's ``cum.h5``
-    (its velocity), FLATSIM's ``MV-LOS``, ``Net`` and ``TCoh``, HyP3's ``los_disp``, one file of OPERA DISP-S1. Velocity is in
+    (its velocity) and the maps of ``results/``, FLATSIM's ``MV-LOS``, ``Net`` and ``TCoh``, HyP3's ``los_disp``, one file of OPERA DISP-S1. Velocity is in
     mm/yr, displacement in metres, both positive towards the satellite. With options a file is read as it is.
 
     Parameters
@@ -228,6 +231,8 @@ def open_file(path: str | Path, **options: Any) -> Image:
 
 def _open_result(file: Path) -> Image | None:
     """The bands of a single result file, in our sign and units; None where it is none that is known."""
+    if (raw := licsbas.raw_map(file)) is not None:
+        return _raw_image(file, raw)
     name = f"result-{digest(str(file))[:12]}"
     found = result_of(file, name, series=False)
     if found is None:
@@ -236,3 +241,13 @@ def _open_result(file: Path) -> Image | None:
         raise ParameterError(f"{file.name} holds a displacement series; open it with jeoview.open_series")
     register(name, file.name, found.items)
     return apply("mosaic", (freeze(user_catalog().collection(name), found.items),), {})
+
+
+def _raw_image(file: Path, raw: licsbas.RawMap) -> Image:
+    """A copy with a header, as no driver knows where the pixels of a bare file lie."""
+    copy = settings().home / "maps" / f"{raw.name}-{digest(f'{file} {file_etag(file)}')[:12]}.tif"
+    if not copy.exists():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        profile = CogProfile(raw.grid, (BandText(raw.name, unit=raw.unit),), "float32", nodata=float("nan"))
+        write_cog(copy, raw.array, profile)
+    return files.open_file(copy)

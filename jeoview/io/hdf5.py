@@ -33,6 +33,7 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 BLOCK_SIDE = 256
 # Where chunks go through time, a block holds all dates, so that no chunk is decoded twice.
 MAX_BLOCK_BYTES = 32 << 20
+MAX_CHUNK_BYTES = 1 << 30
 MAX_SMALL_ITEMS = 10_000_000
 
 
@@ -357,4 +358,6 @@ def _level(layout: Layout, chunks: tuple[int, ...] | None, itemsize: int) -> Lev
     rows = min(layout.height, height * max(1, side // height))
     columns = min(layout.width, width * max(1, side // width))
     row_stride = columns * together
+    if rows * row_stride * itemsize > MAX_CHUNK_BYTES:
+        raise SourceError(f"its chunks of {columns} x {rows} pixels are too large; rewrite it with smaller ones")
     return Level(layout.height, layout.width, rows, columns, together, row_stride, together, 1 if together > 1 else 0)

@@ -137,6 +137,21 @@ def test_licsbas_millimetres_and_pixel_centres(tmp_path: Path, options: dict[str
     np.testing.assert_array_equal(render(image["velocity"])[0], made.ramp())
 
 
+def test_licsbas_maps_without_a_header(tmp_path: Path) -> None:
+    made.licsbas(tmp_path / "cum.h5", made.ramp(3))
+    (tmp_path / "results").mkdir()
+    values = made.ramp()
+    values[0, 1] = np.nan
+    path = tmp_path / "results" / "vel.mskd"
+    values.astype("<f4").tofile(path)
+    image = jv.open(path)
+    assert (image.bands, image.unit) == (("velocity",), "mm/yr")
+    np.testing.assert_array_equal(render(image)[0], values)
+    path.write_bytes(b"half" * 7)
+    with pytest.raises(SourceError, match="vel.mskd has 28 bytes; expected 192"):
+        jv.open(path)
+
+
 def test_flatsim_series_and_velocity_are_turned_round(tmp_path: Path) -> None:
     cube = made.ramp(3)
     cube[0] = 0.0

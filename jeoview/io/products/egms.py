@@ -8,7 +8,6 @@ Source: EGMS "Product description document" and "End user interface manual", Cop
 from __future__ import annotations
 
 import datetime as dt
-import io
 import re
 import zipfile
 import zlib
@@ -129,7 +128,8 @@ def _text(path: Path) -> Iterator[IO[bytes]]:
             raise SourceError(f"{path.name} holds {len(members)} CSV files; expected one")
         if members[0].file_size > MAX_BYTES:
             raise RefusedError(f"{path.name} unpacks to more than {MAX_BYTES >> 30} GB")
-        yield io.BytesIO(files.read(members[0]))
+        with files.open(members[0]) as stream:
+            yield stream
 
 
 def _parsed(stream: IO[bytes], name: str) -> pd.DataFrame:
