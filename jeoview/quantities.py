@@ -128,6 +128,23 @@ def short(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def number(value: Any, what: str, least: float = -math.inf, most: float = math.inf) -> float:
+    """Return a finite number of a range.
+
+    Raises
+    ------
+    ParameterError
+        If it is none.
+    """
+    found = plain(value)
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not math.isfinite(found):
+        raise ParameterError(f"{what} is {short(value)}; expected a number")
+    if not least <= found <= most:
+        ends = f"from {least:g}" + (f" to {most:g}" if most < math.inf else "")
+        raise ParameterError(f"{what} is {short(value)}; expected a number {ends}")
+    return found
+
+
 def geometry(area: Any) -> dict[str, Any] | None:
     """The GeoJSON of a dict, or of anything with ``__geo_interface__`` (shapely in degrees, geopandas in any CRS)."""
     if isinstance(area, Mapping):

@@ -20,7 +20,7 @@ from jeoview.graph import digest
 from jeoview.grid import check_bounds
 from jeoview.progress import job
 from jeoview.projection import WGS84, Bounds, transform
-from jeoview.quantities import cos_latitude
+from jeoview.quantities import cos_latitude, number
 
 if TYPE_CHECKING:
     from jeoview.collection.interferograms import InterferogramCollection
@@ -71,6 +71,7 @@ def reference(
     CollectionError
         If the best place is asked for and no pair has phase anywhere.
     """
+    number(pixels, "reference: pixels", 1, 10_000)
     automatic = lon == "auto" or (lon is None and lat is None)
     if (bounds is not None) + (polygon is not None) + (lon == "auto" or lat is not None or lon is not None) > 1:
         raise ParameterError("reference: give one of lon= and lat=, bounds=, polygon=, 'auto'")
@@ -84,7 +85,7 @@ def reference(
         return _placed(self, check_bounds(bounds))
     if automatic:
         return _best(self, pixels, region, progress)
-    if lat is None or not isinstance(lon, (int, float)):
+    if not isinstance(lat, (int, float)) or not isinstance(lon, (int, float)):
         raise ParameterError("reference: give lon= and lat=, bounds=(west, south, east, north), or polygon=GeoJSON")
     return _placed(self, square(self, lon, lat, pixels))
 

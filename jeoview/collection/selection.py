@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from jeoview.collection.network import ByDates, ByPixels, Sieve, best_of, dates_
 from jeoview.errors import CollectionError, ParameterError, choices
 from jeoview.grid import region_grid, zoom_for
 from jeoview.projection import Bounds
+from jeoview.quantities import number, short
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,10 +83,13 @@ def filter_pairs(  # noqa: PLR0913 - what a user writes (design 8)
     CancelledByUser
         If the user stops the measurement.
     """
+    _check_limits(max_days=max_days, min_days=min_days, max_bperp=max_bperp, nearest=nearest, yearly=yearly)
+    _check_limits(1.0, min_coherence=min_coherence, min_unwrapped=min_unwrapped)
+    _check_limits(max_loop_rms=max_loop_rms)
     by_dates = ByDates(max_days, min_days, max_bperp, nearest, yearly)
     by_pixels = ByPixels(min_coherence, min_unwrapped, max_loop_rms, keep_tree)
     sieve = Sieve(list(self.ids or ()))
-    _drop(sieve, set(drop), self.name)
+    _drop(sieve, _named_pairs(drop), self.name)
     pairs = {item.id: dates_of(item) for item in self.items}
     baselines = {item.id: item.properties.get("jeoview:bperp") for item in self.items}
     if max_bperp is not None and None in baselines.values():
@@ -103,6 +108,21 @@ def filter_pairs(  # noqa: PLR0913 - what a user writes (design 8)
     chosen = replace(self, ids=tuple(sieve.left))
     numbers = f"{len(self)} to {len(chosen)} pairs, {len(self.dates)} to {len(chosen.dates)} dates"
     return replace(chosen, steps=(*self.steps, f"{numbers}: {'; '.join(sieve.notes) or 'nothing was asked for'}"))
+
+
+def _check_limits(most: float = math.inf, **limits: float | None) -> None:
+    for name, value in limits.items():
+        if value is not None:
+            number(value, f"filter_pairs: {name}", 0.0, most)
+
+
+def _named_pairs(drop: Any) -> set[str]:
+    names = [drop] if isinstance(drop, str) or not isinstance(drop, Iterable) else list(drop)
+    if isinstance(drop, str) or not all(isinstance(pair, str) for pair in names):
+        raise ParameterError(
+            f"filter_pairs: drop is {short(drop)}; expected a list of pairs such as '20180307_20180319'"
+        )
+    return set(names)
 
 
 def _drop(sieve: Sieve, dropped: set[str], name: str) -> None:

@@ -19,6 +19,7 @@ from jeoview.errors import BandError, JeoviewError, ParameterError, RefusedError
 from jeoview.image import Image, methods
 from jeoview.recipes import RECIPES
 from tests.synthetic import source
+from tests.unit.test_widgets import FakeSession, ndvi
 
 AREA = {"type": "Polygon", "coordinates": [[[8, 47], [8.5, 47], [8.5, 47.5], [8, 47]]]}
 
@@ -273,3 +274,37 @@ def test_series_of_other_scenes_are_refused_at_the_line(folder: Path) -> None:
     both = jv.ImageCollection.from_files(folder)
     with pytest.raises(ParameterError, match="different dates, 2 of 2023-05-01 to 2023-05-11 and 2023-05-01"):
         both - both.filter_date("2023-05-01", "2023-05-02")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (lambda s: s.filter_pairs(max_days="12"), "filter_pairs: max_days is '12'; expected a number$"),
+        (lambda s: s.filter_pairs(nearest=-1), "nearest is -1; expected a number from 0$"),
+        (lambda s: s.filter_pairs(min_coherence=70), "min_coherence is 70; expected a number from 0 to 1$"),
+        (lambda s: s.filter_pairs(drop="20200101_20200113"), "expected a list of pairs"),
+        (lambda s: s.filter_pairs(drop=5), "expected a list of pairs"),
+        (lambda s: s.filter_pairs(drop=["20200101"]), "has no pair '20200101'; .*'20200101_20200113'"),
+        (lambda s: s.reference(9.0, "north"), "give lon= and lat="),
+        (lambda s: s.reference(9.0, 45.0, pixels="7"), "reference: pixels is '7'; expected a number$"),
+    ],
+)
+def test_what_is_said_of_interferograms(line: Callable[[Any], Any], message: str, folder: Path) -> None:
+    (folder / "20200101_20200113_unw.tif").write_bytes((folder / "a_20230501.tif").read_bytes())
+    stack = jv.InterferogramCollection.from_files(str(folder / "*_unw.tif"))
+    with pytest.raises(ParameterError, match=message):
+        line(stack)
+    with pytest.raises(ParameterError, match="wavelength is 'C'; expected metres"):
+        jv.InterferogramCollection.from_files(str(folder / "*_unw.tif"), wavelength=cast(Any, "C"))
+
+
+def test_what_is_said_by_a_map() -> None:
+    shown = jv.Map(session=cast(Any, FakeSession()))
+    layer = shown.add(ndvi(), name="NDVI")
+    with pytest.raises(ParameterError, match="attribution is 5; expected text"):
+        shown.add(ndvi(1), attribution=cast(Any, 5))
+    with pytest.raises(ParameterError, match="visible is 'no'; expected True or False"):
+        layer.visible = cast(Any, "no")
+    with pytest.raises(ParameterError, match="has a parameter 5; Known: none"):
+        shown.set_parameter(cast(Any, 5), 1.0)
+    assert [one.name for one in shown.layers] == ["NDVI"], "what was refused left nothing behind"

@@ -60,7 +60,7 @@ class PairOptions:
             raise ParameterError(
                 f"sign is {self.sign!r}; expected 'away' or 'towards': the motion that positive phase means"
             )
-        if not 0.001 < self.wavelength < 2:
+        if not isinstance(self.wavelength, (int, float)) or not 0.001 < self.wavelength < 2:
             raise ParameterError(
                 f"wavelength is {self.wavelength!r}; expected metres, for instance {SENTINEL_1} (Sentinel-1)"
             )
