@@ -18,7 +18,7 @@ import jeoview.operators  # noqa: F401 - fills the registry
 from jeoview.errors import JeoviewError
 from jeoview.executor import execute
 from jeoview.graph import Node
-from jeoview.grid import Grid, tile_grid
+from jeoview.grid import Grid, region_grid
 from jeoview.make import make
 from jeoview.operator import REGISTRY, Input, Mode, Names, Operator
 from jeoview.planner import plan
@@ -26,8 +26,15 @@ from jeoview.raster import Kind, Raster
 
 Values = dict[str, Any]
 
-ZOOM, X, Y = 13, 4323, 2969
+ZOOM = 13
 REGION = (10.0, 44.0, 10.01, 44.01)
+# A sensor's pixels of 20 m in UTM, all over the region.
+SENSOR = {
+    "frame": f"{1:0>16}",
+    "shape": (200, 200),
+    "crs": "EPSG:32632",
+    "transform": (20.0, 0.0, 579_000.0, 0.0, -20.0, 4_875_000.0),
+}
 DATES = ("2023-01-05T10:00:00Z", "2023-04-15T10:00:00Z", "2023-07-24T10:00:00Z", "2023-10-02T10:00:00Z")
 # Four dates joined by five pairs, with two loops.
 PAIRS = tuple(f"{DATES[one]}/{DATES[other]}" for one, other in ((0, 1), (0, 2), (1, 2), (1, 3), (2, 3)))
@@ -40,9 +47,9 @@ VALUES: Values = {
     "input_max": 0.8,
     "max": 0.8,
     "polygon": {"type": "Polygon", "coordinates": [[[10.0, 44.0], [10.01, 44.0], [10.0, 44.01], [10.0, 44.0]]]},
-    "region": REGION,
-    "zoom": ZOOM,
 }
+# Given together: by default a region is computed at the zoom at which it is a thousand pixels across.
+PLACE: Values = {"region": REGION, "zoom": ZOOM}
 CLASSES = ({"value": 4.0, "label": "a", "colour": "green"}, {"value": 5.0, "label": "b", "colour": "brown"})
 TOGETHER: dict[str, tuple[Values, ...]] = {
     "colormap": ({"vmin": 0.0, "vmax": 1.0}, {"classes": CLASSES}),
@@ -50,7 +57,7 @@ TOGETHER: dict[str, tuple[Values, ...]] = {
     "rename": ({"bands": ("x",)},),
 }
 # Images that are tried for the inputs of one call.
-ENOUGH = 64
+ENOUGH = 400
 
 
 def chains() -> Iterator[Node]:
@@ -58,10 +65,16 @@ def chains() -> Iterator[Node]:
     given = images()
     for found in REGISTRY.values():
         if found.mode is not Mode.SOURCE:
-            for inputs, values in product(_inputs(found, given), _choices(found)):
-                # What does not fit together is no chain.
-                with suppress(JeoviewError):
-                    yield make(found.name, inputs, values)
+            for values in _choices(found):
+                yield from _made(found, given, values)
+
+
+def _made(found: Operator, given: Mapping[Kind, list[Node]], values: Values) -> Iterator[Node]:
+    """The chains of an operator over all images that suit it."""
+    for inputs in _inputs(found, given):
+        # What does not fit together is no chain.
+        with suppress(JeoviewError):
+            yield make(found.name, inputs, values)
 
 
 def compute(chain: Node) -> None:
@@ -72,18 +85,21 @@ def compute(chain: Node) -> None:
     JeoviewError
         If it cannot be computed on these pixels.
     """
-    whole = tile_grid(ZOOM, X, Y)
-    few = Grid(whole.lattice, whole.row + 100, whole.col + 100, 12, 20)
-    planned = plan(chain, few, view=few)
-    execute(planned, read)
-    execute(planned, read_scattered)
+    whole = region_grid(REGION, zoom=ZOOM)
+    odd = Grid(whole.lattice, whole.row + 8, whole.col // 4 * 4 + 6, 12, 20)
+    # With its padding it is filled by blocks of an absolute raster: kernels that work on these get the whole array.
+    even = Grid(whole.lattice, whole.row + 8, whole.col // 4 * 4 + 7, 12, 22)
+    for few, reader in ((odd, read_scattered), (even, read)):
+        execute(plan(chain, few, view=few), reader)
 
 
 def read(source: Node, grid: Grid, bands: Names) -> Raster:
-    """Pixels of a source: numbers from 0 to 1, or classes, with a hole."""
-    names = PAIRS if source.arguments["stack"] == "pairs" else DATES
+    """Pixels of a source: numbers from 0 to 1, classes, or complex numbers at a sensor's pixels, with a hole."""
+    names = PAIRS if source.arguments.get("stack") == "pairs" else DATES
     shape = (len(names), len(bands), *grid.shape)
     array = np.random.default_rng(1).uniform(0, 1, shape).astype(np.float32)
+    if "frame" in source.arguments:
+        array = np.exp(2j * array).astype(np.complex64)
     for index, band in enumerate(bands):
         if band == "SCL":
             array[:, index] = np.floor(12 * array[:, index])
@@ -102,22 +118,27 @@ def images() -> Mapping[Kind, list[Node]]:
     scenes = _source("1", (*COMMON.values(), "SCL"), common_names=COMMON, quality={"SCL": "sentinel2-scl"})
     pairs = _source("2", ("unwrapped", "coherence"), stack="pairs", unit="rad")
     phase = _source("3", ("phase",), unit="rad")
+    slc = _source("4", ("slc",), "load_slc", **SENSOR)
+    one_slc = make("first", (slc,), {})
     three = make("median", (make("select", (scenes,), {"bands": ("B04", "B08", "B11")}),), {})
     one = make("select", (three,), {"bands": ("B08",)})
     moved = make("invert", (pairs,), {"wavelength": 0.055})
     picture, shown = make("rgb", (one, one, one), {}), make("colormap", (one,), {"vmin": 0.0, "vmax": 1.0})
-    tables = {"quantiles": three, "reference_phase": pairs, "ramps": pairs}
-    return {
-        Kind.BANDS: [one, three, make("mosaic", (scenes,), {}), make("mosaic", (phase,), {})],
-        Kind.SERIES: [scenes, make("select", (scenes,), {"bands": ("B04", "B08")}), pairs, moved, phase],
+    found: dict[Kind, list[Node]] = {
+        Kind.BANDS: [one, three, make("mosaic", (scenes,), {}), make("mosaic", (phase,), {}), one_slc],
+        Kind.SERIES: [scenes, make("select", (scenes,), {"bands": ("B04", "B08")}), pairs, moved, phase, slc],
         Kind.COLOUR: [shown, picture],
-        Kind.TABLE: [make(name, (image,), {"region": REGION, "zoom": ZOOM}) for name, image in tables.items()],
+    }
+    fits = [fit for fit in REGISTRY.values() if fit.mode is Mode.FIT]
+    return {
+        **found,
+        Kind.TABLE: [chain for fit in fits for chain in _made(fit, found, PLACE)],
     }
 
 
-def _source(name: str, bands: Names, **values: Any) -> Node:
+def _source(name: str, bands: Names, operator: str = "load_items", **values: Any) -> Node:
     given = {"items": f"items:{name:0>64}", "bands": bands, "bbox": REGION}
-    return make("load_items", (), {**given, **values})
+    return make(operator, (), {**given, **values})
 
 
 def _inputs(found: Operator, given: Mapping[Kind, list[Node]]) -> Iterator[tuple[Node, ...]]:
@@ -135,7 +156,11 @@ def _choices(found: Operator) -> Iterator[Values]:
     """What is required, then with it every single choice that the signature offers."""
     schema = found.model.model_json_schema()
     base = {name: _value(name, schema["properties"][name]) for name in schema.get("required", ())}
+    if found.mode is Mode.FIT:
+        base |= PLACE
     yield base
+    if found.mode is Mode.FULL:
+        yield {**base, **PLACE}
     for name, said in schema["properties"].items():
         flags = [True, False] if said.get("type") == "boolean" else []
         known = [VALUES[name]] if name in VALUES else []
