@@ -132,6 +132,32 @@ class Image:
         NaN (no data) in any input is NaN in the result.
         """
         ...
+    def amplitude(self) -> Image:
+        r"""Size of complex numbers; seen from afar the mean of the sizes, not the size of the mean.
+
+        Notes
+        -----
+        NaN (no data) in any input is NaN in the result.
+
+        Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the map are larger, and resampled, complex numbers as such.
+        """
+        ...
+    def amplitude_dispersion(self) -> Image:
+        r"""How unsteady the amplitude of a complex stack is: its standard deviation over its mean (Ferretti et al. 2001).
+
+        Returns
+        -------
+        bands
+            ``amplitude_dispersion``, float32; below 0.25 for persistent scatterers, about 0.52 where there is nothing but
+            speckle. NaN where fewer than two dates are valid.
+
+        Notes
+        -----
+        NaN (no data) is left out.
+
+        Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the map are larger, and resampled, complex numbers as such.
+        """
+        ...
     def between(self, low: float | Parameter, high: float | Parameter) -> Image:
         r"""1 where low <= x <= high, else 0.
 
@@ -175,6 +201,63 @@ class Image:
         Notes
         -----
         NaN (no data) in any input is NaN in the result.
+        """
+        ...
+    def closure_integers(self) -> Image:
+        r"""Whole turns that the closure of every loop is away from its wrapped value, round((C - wrap C) / 2 pi).
+
+        Parameters
+        ----------
+        stack : series
+            Pairs, with band ``unwrapped`` (rad, referenced).
+
+        Returns
+        -------
+        series
+            Band ``closure_integer``, a layer for each loop of three pairs, named by its first and last date and in the
+            order of its dates. 0 where the loop closes, NaN where one of its pairs is not valid.
+        """
+        ...
+    def coherence(self, b: Operand, window: Sequence[int | Parameter] = ...) -> Image:
+        r"""How alike two coregistered complex images are in a box of pixels.
+
+        |sum a conj(b)| / sqrt(sum |a|**2 sum |b|**2) over the pixels of the box that both images have; small boxes are
+        biased upwards. Equals that of the interferogram's phase only if topography was removed before.
+
+        Parameters
+        ----------
+        window : (int, int)
+            Lines and samples (rows and columns of the file) of the box; an even one reaches one more up or left.
+
+        Returns
+        -------
+        bands
+            ``coherence``, 0 to 1, float32; NaN also where the pixel is alone in its box.
+
+        Notes
+        -----
+        NaN where the pixel itself is NaN (no data); among its neighbours NaN is left out.
+
+        Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the map are larger, and resampled, complex numbers as such.
+        """
+        ...
+    def correct_unwrapping(self) -> Image:
+        r"""Give pairs the whole turns that close the loops of a pixel.
+
+        Wanted are whole turns u with C u = -round((C phi - wrap C phi) / 2 pi) and the least sum of abs(u), as in Yunjun et
+        al. (2019, phase closure); here pair by pair: each round the pair that closes the most turns gets one, as long as no
+        other pair of the same loops would close as many. What cannot be told apart stays as it is: an error in a pair that
+        one loop alone checks, or in none. ``unwrapping_errors`` shows what is left.
+
+        Parameters
+        ----------
+        stack : series
+            Pairs, with band ``unwrapped`` (rad, referenced: turns are counted relative to the reference).
+
+        Returns
+        -------
+        series
+            Band ``unwrapped`` corrected, NaN where it was; other bands as they are.
         """
         ...
     def count(self) -> Image:
@@ -276,6 +359,24 @@ class Image:
         NaN where the pixel itself is NaN (no data); among its neighbours NaN is left out.
         """
         ...
+    def from_iq(self, i: str | Parameter = "i", q: str | Parameter = "q") -> Image:
+        r"""Complex numbers from two bands, real and imaginary part; 0 + 0j, which no echo has, becomes NaN.
+
+        Parameters
+        ----------
+        i, q : str
+            Bands of the real and the imaginary part.
+
+        Returns
+        -------
+        bands
+            One band ``slc``, complex64.
+
+        Notes
+        -----
+        NaN (no data) in any input is NaN in the result.
+        """
+        ...
     def goldstein(self, alpha: float | Parameter = 0.5, patch: Literal[8, 16, 32, 64, 128] | Parameter = 32) -> Image:
         r"""Smooth the fringes of an interferogram where they are strong (Goldstein and Werner 1998).
 
@@ -310,6 +411,8 @@ class Image:
         Notes
         -----
         NaN where the pixel itself is NaN (no data); among its neighbours NaN is left out.
+
+        Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the map are larger, and resampled, complex numbers as such.
         """
         ...
     def gt(self, y: Operand) -> Image:
@@ -326,6 +429,78 @@ class Image:
         Notes
         -----
         NaN (no data) in any input is NaN in the result.
+        """
+        ...
+    def height_corrected(self, height: Operand, table: Operand, min_correlation: float | Parameter = 0.3) -> Image:
+        r"""Subtract from every layer the line over height that was fitted to it, where the two go together.
+
+        The line holds the constant too, so a reference is subtracted afterwards.
+
+        Parameters
+        ----------
+        series : series
+            Pairs with band ``unwrapped``, or dates with band ``displacement``.
+        height : bands
+            One band, metres: the same as in the fit.
+        table : table
+            What ``height_correlation`` gave.
+        min_correlation : float
+            A layer whose abs(correlation) is lower stays as it is: its slope is that of something else.
+
+        Returns
+        -------
+        series
+            The band corrected, NaN where it was or a corrected layer has no height; other bands as they are.
+
+        Raises
+        ------
+        ParameterError
+            If the table was made from other layers.
+        """
+        ...
+    def height_correlation(
+        self, height: Operand, region: Sequence[float | Parameter] | None = None, zoom: int | Parameter | None = None
+    ) -> Image:
+        r"""A line phase = k h + c of every pair or date, by least squares over a region.
+
+        Stratified atmosphere delays valleys more than summits (Doin et al. 2009). Pixels that are NaN in a layer, or have no
+        height, are left out: mask what moves first.
+
+        Parameters
+        ----------
+        series : series
+            Pairs with band ``unwrapped`` (rad), or dates with band ``displacement`` (m).
+        height : bands
+            One band, metres.
+
+        Returns
+        -------
+        table
+            For each layer the slope k (rad/m or m/m) under the name of the band, ``offset`` c, ``correlation``
+            (Pearson's, -1 to 1) and ``valid``, the number of pixels. NaN where a layer has fewer than three pixels, or the
+            ground is flat.
+
+        Notes
+        -----
+        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile.
+        """
+        ...
+    def interferogram(self, b: Operand) -> Image:
+        r"""Product a conj(b) of two coregistered complex images whose flat-earth and topographic phase was removed.
+
+        With the earlier date first, a positive phase is motion away from the satellite.
+
+        Returns
+        -------
+        bands
+            ``interferogram``, complex64: its argument is the wrapped phase, its size the product of the amplitudes. Seen
+            from afar it is the mean of the product, as looks are taken.
+
+        Notes
+        -----
+        NaN (no data) in any input is NaN in the result.
+
+        Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the map are larger, and resampled, complex numbers as such.
         """
         ...
     def inversion_quality(
@@ -448,6 +623,31 @@ class Image:
         NaN (no data) is left out.
         """
         ...
+    def line_of_sight(self) -> Image:
+        r"""Unit vector from the ground to the satellite, of its incidence and azimuth.
+
+        Parameters
+        ----------
+        angles : bands
+            Two bands in radians: incidence, from the vertical; azimuth of the satellite as seen from the ground,
+            anticlockwise from east.
+
+        Returns
+        -------
+        bands
+            ``los_east``, ``los_north``, ``los_up``: sin(i) cos(a), sin(i) sin(a), cos(i). ``los_east`` is negative for a
+            right-looking satellite on an ascending orbit. NaN where an angle is.
+
+        Raises
+        ------
+        ParameterError
+            If the image has not two bands.
+
+        Notes
+        -----
+        NaN (no data) in any input is NaN in the result.
+        """
+        ...
     def linear_scale_range(
         self,
         input_min: float | Parameter,
@@ -506,6 +706,22 @@ class Image:
         Notes
         -----
         NaN where the pixel itself is NaN (no data); among its neighbours NaN is left out.
+        """
+        ...
+    def loop_closure(self) -> Image:
+        r"""How well the loops of three pairs close at a pixel: C = phi_ij + phi_jk - phi_ik.
+
+        Parameters
+        ----------
+        stack : series
+            Pairs, with band ``unwrapped`` (rad, referenced: every pair keeps an arbitrary constant before).
+
+        Returns
+        -------
+        bands
+            ``loop_count``: loops whose pairs are all valid; ``loop_errors``: those with abs(C) > pi, mistakes of unwrapping
+            (LiCSBAS's n_loop_err); ``loop_rms``: sqrt(mean C**2) in rad, NaN where no loop is valid; ``pairs_without_loop``:
+            valid pairs that no valid loop checks (LiCSBAS's n_ifg_noloop). NaN where no pair is valid.
         """
         ...
     def lt(self, y: Operand) -> Image:
@@ -606,6 +822,21 @@ class Image:
         NaN (no data) is left out.
         """
         ...
+    def multilook(self, azimuth: int | Parameter = 1, range: int | Parameter = 1) -> Image:
+        r"""Mean of the pixels of each block, of complex numbers as such; blocks count from the sensor's first pixel.
+
+        NaN is left out; a block without a valid pixel is NaN. What comes after it works on the blocks as its pixels.
+
+        Parameters
+        ----------
+        azimuth, range : int
+            Lines and samples (rows and columns of the file) of a block.
+
+        Notes
+        -----
+        Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the map are larger, and resampled, complex numbers as such.
+        """
+        ...
     def multiply(self, y: Operand) -> Image:
         r"""Product x * y.
 
@@ -622,6 +853,23 @@ class Image:
         NaN (no data) in any input is NaN in the result.
         """
         ...
+    def network_statistics(self) -> Image:
+        r"""What the pairs of a pixel are like, by LiCSBAS's names (Morishita et al. 2020).
+
+        Parameters
+        ----------
+        stack : series
+            Pairs, with band ``unwrapped`` and perhaps ``coherence``.
+
+        Returns
+        -------
+        bands
+            ``coh_avg``: mean coherence of all pairs; ``n_unw``: pairs with phase; ``maxTlen``: the longest time without a
+            gap, in years; ``n_gap``: intervals between neighbouring dates that no valid pair spans. Dates may fall apart
+            without such a gap, where two networks are interleaved: ``inversion_quality`` counts the subsets. NaN where no
+            pair has phase; ``coh_avg`` where no coherence is known.
+        """
+        ...
     def normalized_difference(self, a: str | Parameter = "nir", b: str | Parameter = "red") -> Image:
         r"""(a - b) / (a + b), NaN where the sum is 0.
 
@@ -634,6 +882,16 @@ class Image:
         -------
         bands
             One band, -1 to 1 for values that are not negative.
+
+        Notes
+        -----
+        NaN (no data) in any input is NaN in the result.
+        """
+        ...
+    def phase(self) -> Image:
+        r"""Argument of complex numbers, above -pi and up to pi rad; a band that is not complex counts as real.
+
+        Taken last, after everything was averaged as complex numbers; the colour map ``cyclic`` shows it.
 
         Notes
         -----
@@ -664,6 +922,94 @@ class Image:
         Notes
         -----
         NaN (no data) in any input is NaN in the result.
+        """
+        ...
+    def ps_candidates(self, threshold: float | Parameter = 0.25) -> Image:
+        r"""Pixels whose amplitude is steady enough for a persistent scatterer; seen from afar the share of them.
+
+        Parameters
+        ----------
+        threshold : float
+            Largest amplitude dispersion of a candidate.
+
+        Returns
+        -------
+        bands
+            ``candidate``, 1 or 0; NaN where fewer than two dates are valid.
+
+        Notes
+        -----
+        NaN (no data) is left out.
+
+        Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the map are larger, and resampled, complex numbers as such.
+        """
+        ...
+    def ps_reference(
+        self, region: Sequence[float | Parameter] | None = None, zoom: int | Parameter | None = None
+    ) -> Image:
+        r"""Phase of every date over a small area that is taken not to move: the angle of the sum of its phasors.
+
+        A phasor of each pixel relative to the first date is summed, so that the pixels' own scattering phases cancel.
+        Pixels that are NaN (no data) at a date are left out of it.
+
+        Returns
+        -------
+        table
+            ``date`` counts from 0, ``phase`` in rad (0 at the first date; NaN where no pixel is valid).
+
+        Notes
+        -----
+        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile.
+        """
+        ...
+    def ps_referenced(self, table: Operand) -> Image:
+        r"""Turn every date of a complex stack back by its phase at the reference, so that this does not move.
+
+        Returns
+        -------
+        series
+            As it was but for its phase; NaN stays NaN, and a date without a reference is NaN.
+
+        Raises
+        ------
+        ParameterError
+            If the table was made from other dates.
+        """
+        ...
+    def ps_velocity(
+        self, wavelength: float | Parameter, limit: float | Parameter = 50.0, min_dates: int | Parameter = 5
+    ) -> Image:
+        r"""Velocity of each pixel of a complex stack by the periodogram, without spatial unwrapping.
+
+        The v at which abs(mean of exp(j (psi_i - 4 pi v t_i / wavelength))) is largest, psi_i the phase of the pixel at t_i
+        (Ferretti et al. 2001). Right only after flat-earth, topographic and atmospheric phase were removed, or relative to
+        a reference nearby (``ps_referenced``).
+
+        Parameters
+        ----------
+        series : series
+            One complex band, dates of single images.
+        wavelength : float
+            Metres; 0.0554658 of Sentinel-1.
+        limit : float
+            Largest velocity looked for, either way.
+        min_dates : int
+            Dates below which a pixel has no result.
+
+        Returns
+        -------
+        bands
+            ``velocity``, mm/yr along the line of sight, positive towards the satellite; ``coherence``, the maximum itself,
+            0 to 1. NaN where too few dates are valid.
+
+        Raises
+        ------
+        LimitError
+            If the limit over so long a time would need more than 4096 trials.
+
+        Notes
+        -----
+        Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the map are larger, and resampled, complex numbers as such.
         """
         ...
     def quantile(self, q: float | Parameter = 0.5) -> Image:
@@ -838,6 +1184,52 @@ class Image:
             If the series has other dates than the stack.
         """
         ...
+    def spatial_filter(
+        self,
+        sigma: int | Parameter | Metres | Mapping[str, Parameter] = 2,
+        keep: Literal["low", "high"] | Parameter = "low",
+    ) -> Image:
+        r"""Smooth an image, or each date of a series, by a mean that is close to a Gaussian.
+
+        Three means over square windows one after the other, of values and of where they are (Wells 1986): valid pixels alone
+        count. ``series - series.temporal_filter(days, keep="high").spatial_filter(jv.metres(2000))`` is the filter of LiCSBAS:
+        what is high in time and low in space is taken for atmosphere and subtracted.
+
+        Parameters
+        ----------
+        image : bands
+            Of any kind.
+        sigma : int or metres(length)
+            Standard deviation: pixels of the screen, or ground metres at the row's latitude; LiCSBAS takes 2 km.
+        keep : {"low", "high"}
+            ``low``: the mean. ``high``: the image less its mean.
+
+        Returns
+        -------
+        bands
+            Same bands and unit.
+
+        Notes
+        -----
+        NaN where the pixel itself is NaN (no data); among its neighbours NaN is left out.
+        """
+        ...
+    def spatiotemporal_consistency(self) -> Image:
+        r"""How differently a pixel moves from the neighbour that moves most like it (Hanssen et al. 2008; LiCSBAS's stc).
+
+        Parameters
+        ----------
+        series : series
+            Band ``displacement`` in metres.
+
+        Returns
+        -------
+        bands
+            ``stc`` in mm: sqrt(mean((d_x(t) - d_x(t-1) - d_y(t) + d_y(t-1))**2)) over neighbouring dates that both pixels
+            have, the least of the eight neighbours y on the screen. Neighbours that are one pixel of the file are passed
+            over, as long as there are others. NaN where a pixel or all its neighbours have no two such dates.
+        """
+        ...
     def sqrt(self) -> Image:
         r"""Square root; NaN below 0.
 
@@ -868,6 +1260,27 @@ class Image:
         Notes
         -----
         NaN (no data) in any input is NaN in the result.
+        """
+        ...
+    def temporal_filter(
+        self, days: float | Parameter | None = None, keep: Literal["low", "high"] | Parameter = "low"
+    ) -> Image:
+        r"""Smooth a series in time by a Gaussian mean over the dates that a pixel has.
+
+        Parameters
+        ----------
+        series : series
+            Of dates; every band is filtered.
+        days : float, optional
+            Standard deviation of the Gaussian, which is cut off at 4 of them; three times the mean interval between dates by
+            default, as LiCSBAS.
+        keep : {"low", "high"}
+            ``low``: the mean, slow motion. ``high``: the series less its mean, what changes from date to date.
+
+        Returns
+        -------
+        series
+            Same bands and unit; NaN where the value is NaN.
         """
         ...
     def triplet_quality(self) -> Image:
@@ -949,6 +1362,21 @@ class Image:
         Notes
         -----
         ``region`` is ``'view'``, the area that the map shows (it changes as the map moves), or a fixed (west, south, east, north) in degrees, computed at ``zoom``; by default that at which it is about 2,000 pixels across.
+        """
+        ...
+    def unwrapping_errors(self) -> Image:
+        r"""What ``correct_unwrapping`` would do at a pixel: look at it before it is applied.
+
+        Parameters
+        ----------
+        stack : series
+            Pairs, with band ``unwrapped`` (rad, referenced).
+
+        Returns
+        -------
+        bands
+            ``corrected_pairs`` that would be given turns, ``corrected_turns`` in all, ``ambiguous_loops``: loops that do not
+            close now, ``left_loops``: those that would not close afterwards. NaN where no pair is valid.
         """
         ...
     def velocity(
@@ -1451,8 +1879,8 @@ class Image:
         Returns
         -------
         ndarray or dict of str to ndarray
-            (band, y, x), or (time, band, y, x) of a series with one layer for each scene near the area: float32 or
-            complex64 with NaN as nodata. Colour is (4, y, x) uint8 red, green, blue, alpha. A table is a dict of
+            (band, y, x), or (time, band, y, x) of a series: float32 or complex64 with NaN as nodata. Scenes within 5
+            minutes, which are one pass of a satellite, are one layer: the first of the collection's order lies on top. Colour is (4, y, x) uint8 red, green, blue, alpha. A table is a dict of
             float64 arrays by name.
 
         Raises
@@ -1521,8 +1949,8 @@ class Image:
         Returns
         -------
         xarray.DataArray
-            Dimensions ``band, y, x`` or ``time, band, y, x``, one time for each scene; coordinates of pixel centres, band
-            names and UTC times;
+            Dimensions ``band, y, x`` or ``time, band, y, x``, one time for each pass of a satellite (as `to_numpy`);
+            coordinates of pixel centres, band names and UTC times;
             ``spatial_ref`` as rioxarray reads it; attributes ``crs``, ``transform`` (a, b, c, d, e, f), ``unit``,
             ``chain`` and, where pixels were made by a program, ``simulated``.
 
