@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,13 +103,19 @@ class Geolocation:
         lon, lat = (_spread(table[:, :2], table[:, i], rows, cols) for i in (2, 3))
         return cls.of(lon, lat, (0.0, 0.0), (float(rows[1]), float(cols[1])), shape)
 
+    @cached_property
+    def centre(self) -> tuple[float, float]:
+        """Longitude and latitude of the known node that is nearest to the middle."""
+        east, north = self.places
+        known = np.argwhere(np.isfinite(east))
+        row, col = known[np.abs(known - np.array(east.shape) / 2).sum(axis=1).argmin()]
+        lon, lat = self.origin
+        return lon + float(east[row, col]) / math.cos(math.radians(lat)), lat + float(north[row, col])
+
     def middle(self, crs: str) -> tuple[Floats, Floats]:
         """A place near the middle of the source, in a reference system."""
-        east, north = self.places
-        valid = np.argwhere(np.isfinite(east))
-        row, col = valid[np.abs(valid - np.array(east.shape) / 2).sum(axis=1).argmin()]
-        lon, lat = self.origin
-        return transform(WGS84, crs, [lon + east[row, col] / math.cos(math.radians(lat))], [lat + north[row, col]])
+        lon, lat = self.centre
+        return transform(WGS84, crs, [lon], [lat])
 
     def locate(self, crs: str, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Rows and columns of places; NaN outside."""

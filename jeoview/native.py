@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -23,7 +24,7 @@ from jeoview.raster import Array, Raster
 from jeoview.warp import MAX_OVERSAMPLING, Placement, Positions, pixels_of, positions, sample
 
 
-class Locator(Protocol):
+class Locator(Hashable, Protocol):
     """Where the pixels of a sensor lie. Rows and columns are of its full resolution, edge convention."""
 
     def middle(self, crs: str) -> tuple[Floats, Floats]:
@@ -75,8 +76,17 @@ def locate_in_chain(node: Node) -> Locator:
     if options["crs"] is not None and options["transform"] is not None:
         return Placed(Placement(canonical_crs(options["crs"]), options["transform"], *options["shape"]))
     if options["points"]:
-        return Geolocation.of_points(options["points"], options["shape"])
+        return _of_points(options["points"], options["shape"])
     raise SourceError("the places of these pixels stand in a raster of longitudes and latitudes, which was not read")
+
+
+_of_points = lru_cache(maxsize=16)(Geolocation.of_points)
+
+
+# A tile that is planned anew, or for several results at once, has its positions ready: a megabyte each.
+@lru_cache(maxsize=16)
+def _positions(locator: Locator, target: Grid) -> Positions:
+    return locator.positions(target)
 
 
 # Bands that say where each pixel lies, degrees.
@@ -170,7 +180,7 @@ def landing(locator: Locator, schema: Schema, target: Grid, method: str) -> Land
         raise ParameterError("the image has no pixels of a sensor")
     factor = _factor(locator, frame, target.lattice)
     coarse = frame.coarser(*factor)
-    where = _scaled(locator.positions(target), coarse.looks)
+    where = _scaled(_positions(locator, target), coarse.looks)
     window = _window(where, coarse.extent)
     return Landing(factor, window, frame.finer(window, *factor), where, method, schema.unit == WRAPPED)
 

@@ -93,7 +93,7 @@ def _in_swath(block: int, date: int, seed: int) -> bool:
 
 
 # A sensor's pixels of 20 m in UTM, some of them where the contracts look.
-SENSOR = {
+SENSOR: dict[str, Any] = {
     "frame": "5e50000000000000",
     "shape": (90, 100),
     "crs": "EPSG:32632",
@@ -116,7 +116,7 @@ def slc(name: str, resampling: str = "nearest", **values: Any) -> Image:
 
 def sensor_pixels(node: Node, grid: Grid, bands: Names, seed: int) -> Raster:
     """(time, band, y, x) complex numbers with holes, by row and column; NaN outside of the sensor's pixels."""
-    height, width = node.arguments["shape"]  # type: ignore[misc, union-attr]
+    height, width = node.arguments["shape"]
     rows, cols = np.arange(grid.row, grid.row + grid.height)[:, None], np.arange(grid.col, grid.col + grid.width)[None]
     array = np.empty((len(DATES), len(bands), *grid.shape), dtype=np.complex64)
     for date in range(len(DATES)):

@@ -66,7 +66,8 @@ def chains(draw: Draw) -> Image:
         lambda: a.phase().join_bands(a.interferogram(b).amplitude()),
         lambda: (a.coherence(b, window) > 0.5).label(connectivity=8),
     ]
-    return draw(st.sampled_from(made))()
+    chosen: Callable[[], Image] = draw(st.sampled_from(made))
+    return chosen()
 
 
 @st.composite
@@ -108,7 +109,7 @@ def valid_mean(values: Array, axis: int | None = None) -> Any:
 def test_windows_of_the_sensor_hold_their_own_pixels() -> None:
     """At its own lattice the result is the kernel's, pixel by pixel."""
     a, b = slc("5").first(), slc("6").first()
-    left, top = SENSOR["transform"][2], SENSOR["transform"][5]  # type: ignore[index]
+    left, top = SENSOR["transform"][2], SENSOR["transform"][5]
     area = region_grid((left, top - 1800.0, left + 2000.0, top), crs="EPSG:32632", resolution=20.0)
     one, other = (raster(image, area).array[0] for image in (a, b))
     assert np.isfinite(one).mean() > 0.5
@@ -127,7 +128,7 @@ def test_windows_of_the_sensor_hold_their_own_pixels() -> None:
 
 def test_seen_from_afar_it_is_the_mean() -> None:
     a, b = slc("5").first(), slc("6").first()
-    left, top = SENSOR["transform"][2], SENSOR["transform"][5]  # type: ignore[index]
+    left, top = SENSOR["transform"][2], SENSOR["transform"][5]
     fine = region_grid((left, top - 1800.0, left + 2000.0, top), crs="EPSG:32632", resolution=20.0)
     coarse = region_grid((left, top - 1800.0, left + 2000.0, top), crs="EPSG:32632", resolution=100.0)
     for image in (a.interferogram(b), a.coherence(b), a.amplitude()):
@@ -141,7 +142,7 @@ def test_seen_from_afar_it_is_the_mean() -> None:
 
 def test_phase_comes_onto_the_map_as_phasors() -> None:
     a, b = slc("5").first(), slc("6").first()
-    left, top = SENSOR["transform"][2], SENSOR["transform"][5]  # type: ignore[index]
+    left, top = SENSOR["transform"][2], SENSOR["transform"][5]
     fine, coarse = (
         region_grid((left, top - 1800.0, left + 2000.0, top), crs="EPSG:32632", resolution=step)
         for step in (20.0, 100.0)
@@ -154,7 +155,7 @@ def test_phase_comes_onto_the_map_as_phasors() -> None:
 
 
 def test_too_many_pixels_of_the_sensor() -> None:
-    wide = {"shape": (20_000, 20_000)}
+    wide: dict[str, Any] = {"shape": (20_000, 20_000)}
     image = slc("5", **wide).first().amplitude()
     with pytest.raises(jv.JeoviewError, match="Zoom in"):
         plan(image.node, grid_at(7, 10.0, 44.0, 256, 256))
