@@ -19,7 +19,6 @@ from jeoview.errors import BandError, CollectionError, ParameterError, choices
 from jeoview.grid import Grid, Lattice
 from jeoview.image import Image
 from jeoview.io.products.egms import CRS, UNITS, PointTable, read_points
-from jeoview.io.vector import point_frame
 from jeoview.io.write import BandText, CogProfile, write_cog
 from jeoview.operators.velocity import velocity
 from jeoview.projection import WGS84, Bounds, transform
@@ -154,6 +153,8 @@ class PointCollection:
             Whether a column a date (``20200103``, metres) is there too.
         """
         import pandas as pd
+
+        from jeoview.io.vector import point_frame
 
         frame = self.table.attributes
         if series:

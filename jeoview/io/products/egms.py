@@ -15,16 +15,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from jeoview.catalog.items import Band
 from jeoview.errors import RefusedError, SourceError, choices
 from jeoview.io.products.common import BandFile, make_item
 from jeoview.io.products.stacks import Result, midnight
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RENAMED = {"height": "height_ortho", "height_wgs84": "height_ellipse", "rmse": "rmse_ts"}
 UNITS = {
@@ -97,7 +99,7 @@ def read_points(path: Path) -> PointTable:
             table = _parsed(stream, path.name)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise SourceError(f"{path.name} is a broken zip file") from error
-    except (UnicodeDecodeError, pd.errors.ParserError, ValueError) as error:
+    except ValueError as error:
         raise SourceError(f"{path.name} is no table of points: expected the columns of an EGMS CSV file") from error
     return _table(path, table)
 
@@ -133,6 +135,8 @@ def _text(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _parsed(stream: IO[bytes], name: str) -> pd.DataFrame:
+    import pandas as pd
+
     head = stream.readline(1 << 20).decode("utf-8-sig")
     separator = ";" if head.count(";") > head.count(",") else ","
     columns = [column.strip().strip('"') for column in head.strip().split(separator)]
