@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS, Geod, Transformer
 from pyproj.exceptions import CRSError
 
 from jeoview.errors import ParameterError
@@ -132,3 +134,36 @@ def ground_scale(crs: str, y: float) -> float:
     if canonical_crs(crs) == WEB_MERCATOR:
         return float(1.0 / np.cosh(y / 6_378_137.0))
     return 1.0
+
+
+@lru_cache(maxsize=1)
+def _ellipsoid() -> Geod:
+    return Geod(ellps="WGS84")
+
+
+def along(line: Sequence[tuple[float, float]], step: float) -> tuple[Floats, Floats, Floats]:
+    """Points along a line of geodesics, at most ``step`` metres apart, its own corners among them.
+
+    Parameters
+    ----------
+    line : sequence of (lon, lat)
+        Degrees.
+    step : float
+        Metres.
+
+    Returns
+    -------
+    distance, lon, lat : (n,) float64
+        Metres from the first point on the WGS 84 ellipsoid; degrees.
+    """
+    parts, start = [np.array([[0.0, *line[0]]])], 0.0
+    for (lon, lat), (end_lon, end_lat) in pairwise(line):
+        azimuth, _, length = _ellipsoid().inv(lon, lat, end_lon, end_lat)
+        count = max(int(np.ceil(length / step - 1e-9)), 1)
+        distance = np.arange(1, count + 1) * (length / count)
+        one = np.ones(count)
+        lons, lats, _ = _ellipsoid().fwd(lon * one, lat * one, azimuth * one, distance)
+        parts.append(np.column_stack([start + distance, lons, lats]))
+        start += length
+    points = np.concatenate(parts)
+    return points[:, 0], points[:, 1], points[:, 2]

@@ -191,6 +191,7 @@ def _samples() -> list[Sample]:
         Sample("temporal_filter", ("displacement",), {"keep": "high"}),
         Sample("spatial_filter"),
         Sample("spatial_filter", ("one",), {"sigma": {"metres": 40.0}, "keep": "high"}),
+        Sample("annual_steps", ("displacement",), {"first": 2022, "last": 2023}),
         Sample("velocity", ("displacement",), {"min_dates": 3}),
         Sample("velocity", ("displacement",), {"degree": 2, "robust": True, "min_dates": 4, "min_span": 0.0}),
         Sample("decompose", ("one", "one", "truth", "one", "truth", "one")),

@@ -27,6 +27,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 from typing import Literal
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import xarray
@@ -269,6 +270,31 @@ class ImageCollection:
         NaN (no data) is left out.
 
         Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the map are larger, and resampled, complex numbers as such.
+        """
+        ...
+    def annual_steps(self, first: int | Parameter, last: int | Parameter) -> Image:
+        r"""Displacement gained in each calendar year, one band a year.
+
+        The position at a New Year (0 h UTC) is linear between the dates around it; before the first and after the last date
+        of a pixel it is that date's. So the steps of all years add up to the whole displacement, and the first and the last
+        year count as far as the series reaches.
+
+        Parameters
+        ----------
+        series : series
+            One band, for instance ``displacement`` in m, positive towards the satellite.
+        first, last : int
+            Calendar years.
+
+        Returns
+        -------
+        bands
+            ``2016`` ..., in the unit of the series. NaN in a year into which the valid dates of a pixel do not reach.
+
+        Raises
+        ------
+        ParameterError
+            If the years are not in order, or the series has several bands.
         """
         ...
     def between(self, low: float | Parameter, high: float | Parameter) -> Image:
@@ -1654,6 +1680,53 @@ class ImageCollection:
             If the formula has anything else, or names a band that the image does not have.
         """
         ...
+    def isolines(
+        self,
+        interval: float,
+        path: str | PathLike[str] | None = None,
+        *,
+        base: float = 0.0,
+        bounds: object = None,
+        crs: str = "EPSG:4326",
+        zoom: int | None = None,
+        resolution: Resolution | None = None,
+        tolerance: float = 0.5,
+        parameters: Mapping[str, Any] | None = None,
+        max_pixels: float | None = None,
+        progress: bool = True,
+        overwrite: bool = True,
+    ) -> gpd.GeoDataFrame:
+        r"""Lines of equal value, linear between the centres of the pixels.
+
+        Parameters
+        ----------
+        interval : float
+            From one line to the next, in the image's unit.
+        path : path, optional
+            Ends in ``.geojson`` or ``.gpkg``: the lines are written there as well.
+        base : float
+            A value that has a line; the others follow from it.
+        bounds, crs, zoom, resolution, parameters, max_pixels, progress, overwrite
+            As `to_geotiff`.
+        tolerance : float
+            The lines are simplified by at most so many pixels (Douglas and Peucker 1973); 0 leaves every point.
+
+        Returns
+        -------
+        GeoDataFrame
+            LineStrings in degrees (EPSG:4326), one row a line, with ``value`` in the image's unit and ``closed``, whether
+            it comes back to its start. A line ends where the data end: at the edge of the area and of a hole in it. The
+            higher values lie on the right of a line that one walks along.
+
+        Raises
+        ------
+        ParameterError
+            If the image has more than one band, dates, colours, complex values or wrapped phase, or the interval is not
+            above 0.
+        LimitError
+            If there would be more than a thousand values with lines.
+        """
+        ...
     def mask(self, condition: Any) -> Image:
         r"""Keep the pixels where a condition holds, or that lie in an area; NaN elsewhere.
 
@@ -1752,6 +1825,51 @@ class ImageCollection:
         ------
         BandError
             If a band is missing; the message names those that exist.
+        """
+        ...
+    def profile(
+        self,
+        line: object,
+        path: str | PathLike[str] | None = None,
+        *,
+        zoom: int | None = None,
+        crs: str = "EPSG:4326",
+        resolution: Resolution | None = None,
+        step: float | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        progress: bool = True,
+        overwrite: bool = True,
+    ) -> pd.DataFrame:
+        r"""Values along a line.
+
+        Parameters
+        ----------
+        line : GeoJSON LineString or sequence of (lon, lat)
+            Degrees; between its corners the line is the shortest way over the ellipsoid.
+        path : path, optional
+            Ends in ``.csv``: the table is written there as well.
+        zoom : int, optional
+            Web Mercator zoom level: the pixels of the map's tiles.
+        crs, resolution : str, float or (float, float), optional
+            Instead of ``zoom``: pixels of a size in units of a reference system.
+        step : float, optional
+            Metres between points; by default the width of a pixel.
+        parameters, progress, overwrite
+            As `to_geotiff`.
+
+        Returns
+        -------
+        DataFrame
+            One row a point: ``distance`` in m along the line, ``lon`` and ``lat`` in degrees, and the value of the pixel that
+            holds the point, in the image's unit (in ``attrs["unit"]``): a column for each band, of a series for each date (and
+            band, where it has several). NaN where there is no data.
+
+        Raises
+        ------
+        ParameterError
+            If the line is none, or the chain ends in colours or complex values.
+        LimitError
+            If there are more than a million points.
         """
         ...
     def rgb(

@@ -10,15 +10,19 @@ from jeoview.export.array import to_numpy
 from jeoview.export.dataarray import to_xarray
 from jeoview.export.geotiff import to_geotiff
 from jeoview.export.gif import Animation, to_gif
+from jeoview.export.isolines import isolines
 from jeoview.export.kmz import to_kmz
 from jeoview.export.package import export_package
 from jeoview.export.picture import to_png
+from jeoview.export.profile import profile
 from jeoview.export.provenance import open_chain
 from jeoview.export.table import to_csv
 from jeoview.image import Image
 from jeoview.recipes import with_advice
 
 EXITS: dict[str, Callable[..., Any]] = {
+    "isolines": isolines,
+    "profile": profile,
     "to_csv": to_csv,
     "to_geotiff": to_geotiff,
     "to_kmz": to_kmz,
@@ -49,7 +53,9 @@ __all__ = [
     "Animation",
     "attach_exits",
     "export_package",
+    "isolines",
     "open_chain",
+    "profile",
     "to_csv",
     "to_geotiff",
     "to_gif",

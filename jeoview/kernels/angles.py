@@ -65,7 +65,8 @@ def angle(real: float, imag: float) -> Any:  # pragma: no cover - compiled
     value = np.pi - value if real < 0.0 else value
     value = -value if imag < 0.0 else value
     # max() and min() may lose a NaN.
-    return np.float32(min(max(value, -PI_BELOW), PI_BELOW)) + np.float32(0.0 * (real + imag))
+    within: Any = min(max(value, -PI_BELOW), PI_BELOW)
+    return np.float32(within) + np.float32(0.0 * (real + imag))
 
 
 @njit(cache=True, nogil=True)

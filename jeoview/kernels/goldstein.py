@@ -151,7 +151,7 @@ def _scatter(patches: Complexes, window: Floats, out: Complexes) -> None:  # pra
 
 def triangle(size: int) -> Floats:
     """Weights of a line of a patch; those of two patches that overlap by half are 1 together."""
-    return (1.0 - np.abs(np.arange(size) - (size - 1) / 2) / (size / 2)).astype(np.float32)
+    return np.asarray(1.0 - np.abs(np.arange(size) - (size - 1) / 2) / (size / 2), dtype=np.float32)
 
 
 def goldstein(values: NDArray[Any], row: int, col: int, alpha: float, size: int) -> Complexes:

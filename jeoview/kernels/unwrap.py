@@ -149,9 +149,8 @@ def unwrap_by_reliability(phase: NDArray[Any], valid: Flags) -> tuple[Floats, Fl
     order = np.argsort(levels[:count], kind="stable")
     parents, cycles = np.arange(phase.size, dtype=np.int32), np.zeros(phase.size, dtype=np.int32)
     _join(values, edges, order, parents, cycles)
-    number = np.zeros(phase.size, dtype=np.int32)
-    parts = _resolve(valid, parents, cycles, number)
-    number = number.reshape(phase.shape)
+    number: Ints = np.zeros(phase.shape, dtype=np.int32)
+    parts = _resolve(valid, parents, cycles, number.reshape(-1))
     unwrapped = _centred(values + CYCLE * cycles.reshape(phase.shape), number, parts)
     return tuple(np.where(valid, array, np.nan).astype(np.float32) for array in (unwrapped, number))  # type: ignore[return-value]
 

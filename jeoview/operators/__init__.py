@@ -27,6 +27,7 @@ from jeoview.operators import (
     source,
     unwrap,
     velocity,
+    yearly,
 )
 
 __all__ = [
@@ -56,4 +57,5 @@ __all__ = [
     "source",
     "unwrap",
     "velocity",
+    "yearly",
 ]

@@ -347,6 +347,7 @@ OWN_RULES: dict[str, Callable[[Sample, Any, Array], None]] = {
     "series_quality": stays,
     "triplet_quality": stays,
     "velocity": stays,
+    "annual_steps": stays,
     "decompose": stays,
 }
 

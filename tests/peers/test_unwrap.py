@@ -216,7 +216,7 @@ def test_it_ends_with_the_process_that_asked_and_leaves_nothing(tmp_path: Path) 
 
 def _is_snaphu(process: psutil.Process) -> bool:
     try:
-        return process.name() == "snaphu"
+        return bool(process.name() == "snaphu")
     except psutil.Error:
         return False
 
