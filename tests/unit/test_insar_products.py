@@ -148,7 +148,7 @@ def test_licsbas_maps_without_a_header(tmp_path: Path) -> None:
     assert (image.bands, image.unit) == (("velocity",), "mm/yr")
     np.testing.assert_array_equal(render(image)[0], values)
     path.write_bytes(b"half" * 7)
-    with pytest.raises(SourceError, match="vel.mskd has 28 bytes; expected 192"):
+    with pytest.raises(SourceError, match=r"vel.mskd has 28 bytes; expected 192"):
         jv.open(path)
 
 
@@ -161,8 +161,12 @@ def test_flatsim_series_and_velocity_are_turned_round(tmp_path: Path) -> None:
     bare = made.write_tif(tmp_path / "bare" / "CNES_DTs_geo_8rlks.tif", cube)
     with pytest.raises(SourceError, match="dates of its 3 bands are not known"):
         jv.open_series(bare)
-    (tmp_path / "bare" / "list_dates.txt").write_text("\n".join(made.DAYS))
+    (tmp_path / "bare" / "other.txt").write_text("0.12345678\n")
+    rows = [f"{number} {day} 0.12345678 20.5" for number, day in enumerate(made.DAYS)]
+    (tmp_path / "bare" / "RMSdate.txt").write_text("\n".join(rows))
     np.testing.assert_allclose(render(jv.open_series(bare))[:, 0], cube * radians, rtol=1e-5)
+    net = jv.open(made.write_tif(tmp_path / "CNES_Net_geo_8rlks.tiff", made.ramp(5)))
+    assert net.bands == ("rms_misclosure", "pair_count", "date_count", "triplet_coherence", "triplet_bias")
     velocity = jv.open(made.write_tif(tmp_path / "CNES_MV-LOS_geo_8rlks.tif", made.ramp()))
     assert velocity.unit == "mm/yr"
     np.testing.assert_allclose(render(velocity)[0], made.ramp() * radians * 1000, rtol=1e-5)
@@ -262,9 +266,7 @@ def licsar_frame(root: Path) -> Path:
     for letter, value in zip("ENU", unit_vector(39.0, -168.0), strict=True):
         made.write_tif(frame / "metadata" / f"{frame.name}.geo.{letter}.tif", np.full((6, 8), value, np.float32))
     made.write_tif(frame / "metadata" / f"{frame.name}.geo.hgt.tif", np.full((6, 8), 55.0, np.float32))
-    (frame / "metadata" / "baselines").write_text(
-        "20200113 20200101 -30.5 -12\n20200113 20200113 0.0 0\n20200113 20200125 12.25 12\n"
-    )
+    (frame / "metadata" / "baselines").write_text("20200113 20200101 -30.5 -12\n20200113 20200125 12.25 12\n")
     (frame / "metadata" / "metadata.txt").write_text("master=20200113\ncenter_time=05:10:11.5\nheading=-12.5\n")
     return frame
 
@@ -272,6 +274,13 @@ def licsar_frame(root: Path) -> Path:
 def test_licsar_geometry_baselines_and_metadata(tmp_path: Path) -> None:
     stack = jv.InterferogramCollection.from_licsar(licsar_frame(tmp_path))
     assert list(stack.pairs()["bperp"]) == [30.5, 12.25]
+    table = next(tmp_path.rglob("baselines"))
+    table.write_text("1 20200101 20200113 30.5 12 -12 0 -30.5 0.0\n2 20200113 20200125 12.25 12 0 12 0.0 12.25\n")
+    again = jv.InterferogramCollection.from_licsar(tmp_path / "023A_05123_131313")
+    assert list(again.pairs()["bperp"]) == [30.5, 12.25]
+    table.write_text("20200113 20200101 near -12\n")
+    with pytest.raises(SourceError, match=r"baselines: '20200113 20200101 near -12'; expected primary date"):
+        jv.InterferogramCollection.from_licsar(tmp_path / "023A_05123_131313")
     properties = stack.items[0].properties
     assert (properties["jeoview:track"], properties["jeoview:heading"]) == ("023A", -12.5)
     np.testing.assert_allclose(render(stack.geometry())[:, 1, 1], unit_vector(39.0, -168.0), rtol=1e-6)
@@ -296,10 +305,14 @@ def test_hyp3_look_vectors(tmp_path: Path) -> None:
 
 def test_flatsim_cosines_point_to_the_ground(tmp_path: Path) -> None:
     vector = unit_vector(39.0, -12.0)
-    made.write_tif(tmp_path / "CNES_InU_geo_20200101_20200113_8rlks.tif", made.ramp())
+    made.write_tif(tmp_path / "CNES_InU_geo_20200101_20200113_sd_era_8rlks.tif", made.ramp())
+    made.write_tif(tmp_path / "CNES_InU_radar_20200101_20200113_sd_era_2rlks.tif", made.ramp())
+    (tmp_path / "AUX").mkdir()
+    (tmp_path / "AUX" / "baseline.rsc").write_text("20200101 -12.5 3 4 2020.0\n20200113 30.0 3 4 2020.03\n")
     made.write_tif(tmp_path / "CNES_Coh_geo_20200101_20200113_8rlks.tif", made.ramp())
     made.write_tif(tmp_path / "CNES_CosENU_geo_8rlks.tif", [np.full((6, 8), -v, np.float32) for v in vector])
     stack = jv.InterferogramCollection.from_flatsim(tmp_path, "flatsim")
+    assert list(stack.pairs()["bperp"]) == [42.5]
     np.testing.assert_allclose(render(stack.geometry())[:, 1, 1], vector, rtol=1e-6)
 
 

@@ -17,13 +17,13 @@ from jeoview.catalog.times import parse_time
 from jeoview.errors import SourceError
 from jeoview.io.inspect import FileInfo, inspect
 from jeoview.io.products.common import BandFile, Headers, make_item, read_text
-from jeoview.io.products.interferograms import SENTINEL_1, PairOptions, pair_items
+from jeoview.io.products.interferograms import SENTINEL_1, Pair, PairOptions, pair_items, pair_of
 from jeoview.io.products.stacks import LOS, Result, Stack, day_of, geometry_item, midnight, phase_to_metres
 
 COLLECTIONS: Mapping[str, CollectionInfo] = {}
 SIGN = "phase, displacement and velocity in radians, positive away (FLATSIM)"
 _NAME = re.compile(r"CNES_([A-Za-z-]+)_(?:([a-z]+)_)?.*\.tiff?", re.ASCII)
-_DAY = re.compile(r"(?<!\d)\d{8}(?!\d)")
+_DAY = re.compile(r"(?<![\d.])(?:19|20)\d{6}(?![\d.])")
 # Bands of the quality files, in their order.
 _QUALITY = {
     "Net": ("rms_misclosure", "pair_count", "date_count", "triplet_coherence", "triplet_bias"),
@@ -48,7 +48,7 @@ def stack(folder: Path, collection: str) -> Stack:
     phases = _below(folder, "InU")
     if not phases:
         raise SourceError(f"{folder.name}: no geocoded FLATSIM interferogram such as CNES_InU_geo_D1_D2_8rlks.tif")
-    options = PairOptions(properties={"jeoview:sign": SIGN})
+    options = PairOptions(baselines=_baselines(folder, phases), properties={"jeoview:sign": SIGN})
     pairs = pair_items(collection, phases, _below(folder, "Coh"), options)
     files = [
         BandFile(Band(name, "", index=i, scale=-1.0, nodata=0.0), path)
@@ -57,6 +57,23 @@ def stack(folder: Path, collection: str) -> Stack:
     ]
     text = "CosENU: unit vector from satellite to ground (FLATSIM), turned round"
     return Stack(pairs, geometry_item(collection, files, parse_time(pairs[0].datetime), text))
+
+
+def _baselines(folder: Path, phases: list[Path]) -> dict[Pair, float]:
+    """Those of pairs, from ``baseline.rsc``: date and baseline in metres against one date."""
+    table = next(iter(sorted(folder.rglob("baseline.rsc"))), None)
+    if table is None:
+        return {}
+    by_day = {}
+    for line in read_text(table, folder).splitlines():
+        words = line.split()
+        if len(words) > 1 and _DAY.fullmatch(words[0]):
+            try:
+                by_day[day_of(words[0], table.name)] = float(words[1])
+            except ValueError:
+                raise SourceError(f"{table.name}: {line!r}; expected a date and a baseline in metres") from None
+    pairs = [pair for path in phases if (pair := pair_of(path))]
+    return {pair: by_day[pair[1]] - by_day[pair[0]] for pair in pairs if set(pair) <= set(by_day)}
 
 
 def _below(folder: Path, kind: str) -> list[Path]:
@@ -80,7 +97,10 @@ def result(path: Path, collection: str, series: bool) -> Result | None:  # noqa:
         bands = [Band("velocity", "", scale=1000.0 * metres, nodata=0.0, unit="mm/yr")]
     else:
         names = _QUALITY[match[1]]
-        bands = [Band(name, "", index=i) for i, name in enumerate(names, 1)]
+        # A pixel without a pair is 0 in all of them; a bias may be 0 besides.
+        bands = [
+            Band(name, "", index=i, nodata=None if name == "triplet_bias" else 0.0) for i, name in enumerate(names, 1)
+        ]
     files = [BandFile(band, path) for band in bands]
     return Result([make_item(collection, path.stem, midnight(_any_day(path)), files, {"jeoview:sign": SIGN})], False)
 
@@ -110,15 +130,15 @@ def _series(path: Path, collection: str) -> Result:
 
 
 def _days(path: Path, header: FileInfo) -> list[dt.date]:
-    """The dates of the bands: their descriptions, else a text file beside whose lines are as many."""
+    """The dates of the bands: their descriptions, else those of a text file beside with as many (``RMSdate.txt``)."""
     said = [_DAY.search(band.description) for band in header.bands]
     if all(said):
         return [day_of(found[0], path.name) for found in said if found]
-    for table in sorted(path.parent.glob("*.txt")):
+    for table in sorted([*path.parent.glob("*.txt"), *path.parent.glob("*.rsc")]):
         lines = [found[0] for line in read_text(table, path.parent).splitlines() if (found := _DAY.search(line))]
         if len(lines) == len(header.bands):
             return [day_of(line, table.name) for line in lines]
     raise SourceError(
         f"{path.name}: the dates of its {len(header.bands)} bands are not known; expected them as descriptions of the "
-        "bands, or one a line in a text file beside it"
+        "bands, or one a line in a text file beside it, such as RMSdate.txt"
     )

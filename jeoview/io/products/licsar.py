@@ -6,6 +6,7 @@ the ground to the satellite. Source: COMET LiCS portal, "Product description".
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -79,17 +80,26 @@ def _baselines(folder: Path, phases: list[Path]) -> dict[Pair, float]:
     table = next(iter(_below(folder, "baselines")), None)
     if table is None:
         return {}
-    by_day = {}
+    by_day: dict[dt.date, float] = {}
     for line in read_text(table, folder).splitlines():
-        words = line.split()
-        if len(words) < 3:
-            continue
-        try:
-            by_day[day_of(words[1], table.name)] = float(words[2])
-        except ValueError:
-            raise SourceError(f"{table.name}: {line!r}; expected primary date, date and baseline in metres") from None
+        if line.strip():
+            _read_baseline(line.split(), by_day, f"{table.name}: {line.strip()!r}")
     pairs = [pair for path in phases if (pair := pair_of(path))]
     return {pair: by_day[pair[1]] - by_day[pair[0]] for pair in pairs if set(pair) <= set(by_day)}
+
+
+def _read_baseline(words: list[str], by_day: dict[dt.date, float], where: str) -> None:
+    """``primary date bperp days``, or in older files ``number m s bperp days - - bperp(m) bperp(s)``."""
+    try:
+        if len(words) >= 9:
+            found = {words[1]: float(words[7]), words[2]: float(words[8])}
+        else:
+            found = {words[1]: float(words[2])}
+            # The primary date itself may be missing.
+            by_day.setdefault(day_of(words[0], where), 0.0)
+    except (ValueError, IndexError):
+        raise SourceError(f"{where}; expected primary date, date and baseline in metres") from None
+    by_day.update({day_of(text, where): metres for text, metres in found.items()})
 
 
 def _properties(folder: Path) -> dict[str, Any]:
