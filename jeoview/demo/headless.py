@@ -95,7 +95,11 @@ def run(notebook: Path, output: Path, layer: str = "NDVI") -> None:
     document.cells.append(nbformat.v4.new_code_cell(last))  # type: ignore[no-untyped-call]
     # Beside the output, so that what the notebook itself writes to demo-output is found there too.
     place = {"metadata": {"path": str(output.absolute().parent)}}
-    client = NotebookClient(document, timeout=CELL_SECONDS, kernel_name="python3", resources=place)
+    # A kernel warns that its channels are not encrypted: they do not leave this machine.
+    quiet = ["--IPKernelApp.log_level=40"]
+    client = NotebookClient(
+        document, timeout=CELL_SECONDS, kernel_name="python3", resources=place, extra_arguments=quiet
+    )
     try:
         client.execute()
     except CellExecutionError as error:
