@@ -65,7 +65,10 @@ class Told:
 
 def readable(signature: inspect.Signature) -> inspect.Signature:
     """The same signature, its annotations as they stand in the stubs, for ``help`` and Shift+Tab."""
-    shown = [item.replace(annotation=_told(item.annotation)) for item in signature.parameters.values()]
+    shown = [
+        item.replace(annotation=item.empty if item.name == "self" else _told(item.annotation))
+        for item in signature.parameters.values()
+    ]
     return signature.replace(parameters=shown, return_annotation=_told(signature.return_annotation))
 
 

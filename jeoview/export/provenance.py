@@ -12,7 +12,7 @@ from jeoview import chain
 from jeoview.collection.files import as_path
 from jeoview.describe import describe, options_of
 from jeoview.engine import Engine
-from jeoview.errors import ParameterError
+from jeoview.errors import ParameterError, SourceError
 from jeoview.graph import Node, digest, walk
 from jeoview.image import Image
 from jeoview.io.metadata import read_tags
@@ -84,6 +84,8 @@ def open_chain(path: str | PathLike[str]) -> Image:
         If the chain or an item list was altered.
     """
     file = as_path(path, "open_chain")
+    if not file.exists():
+        raise SourceError(f"there is no file {file.name!r} at the path given")
     text = _json_text(file)
     if text is not None:
         return Image(chain.decode(text))

@@ -324,7 +324,7 @@ def test_altered_item_list_of_a_file_is_left_out(world: World, out: Path) -> Non
 def test_other_files_have_no_chain(world: World, out: Path) -> None:
     with pytest.raises(ParameterError, match="holds no chain"):
         open_chain(world.path(world.scenes[0]))
-    with pytest.raises(SourceError, match="missing") as raised:
+    with pytest.raises(SourceError, match="there is no file") as raised:
         open_chain(out / "secret.tif")
     assert str(out) not in str(raised.value)
     with pytest.raises(JeoviewError):
@@ -344,6 +344,8 @@ def test_a_chain_is_opened_from_its_text(world: World, out: Path) -> None:
     (out / "other.json").write_text('{"type": "FeatureCollection"}', encoding="utf-8")
     with pytest.raises(ChainError, match="no chain of format"):
         open_chain(out / "other.json")
+    with pytest.raises(SourceError, match=r"no file 'nowhere\.json'"):
+        open_chain(out / "nowhere.json")
     with pytest.raises(ParameterError, match="expected the path"):
         open_chain(5)  # type: ignore[arg-type]
 

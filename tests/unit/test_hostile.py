@@ -184,6 +184,7 @@ def test_signatures_are_read_as_in_the_stubs() -> None:
     shown = str(inspect.signature(Image.focal_mean))
     assert shown == "(self, /, radius: int | Parameter | Metres | Mapping[str, Parameter] = 1) -> Image"
     assert "palette: str | Sequence[str] | Parameter | None = None" in str(inspect.signature(Image.colormap))
+    assert str(inspect.signature(Image.to_numpy)).startswith("(self, bounds: object = None, *, crs: str = 'EPSG:4326'")
     for name in sorted({*methods(), *RECIPES, "to_numpy", "to_geotiff"}):
         text = str(inspect.signature(getattr(Image, name)))
         assert not any(word in text for word in ("Annotated", "Union[", "FieldInfo", "'Operand'", "'Image'")), text
