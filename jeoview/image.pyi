@@ -614,6 +614,29 @@ class Image:
             If the series is no stack of pairs.
         """
         ...
+    def isoline_pixels(self, interval: float | Parameter, base: float | Parameter = 0.0) -> Image:
+        r"""Lines of equal value, one pixel of the screen wide.
+
+        A pixel is on a line where floor((value - base) / interval) differs from that of its neighbour to the right or below.
+
+        Parameters
+        ----------
+        interval : float
+            From one line to the next, in the image's unit.
+        base : float
+            A value that has a line; the others follow from it.
+
+        Returns
+        -------
+        bands
+            1 on a line, NaN (transparent) elsewhere and where the pixel or the neighbour has no data.
+
+        Raises
+        ------
+        ParameterError
+            If the image is wrapped phase, which jumps by whole cycles.
+        """
+        ...
     def join_bands(self, *images: Operand) -> Image:
         r"""All bands of all images in one, in the order given; NaN stays NaN in its band."""
         ...

@@ -142,6 +142,10 @@ def filtered(draw: Draw, image: Image, other: Image, place: Place) -> Image:
     return one(draw, image).goldstein(alpha, patch)
 
 
+def lined(draw: Draw, image: Image, other: Image, place: Place) -> Image:
+    return image.isoline_pixels(draw(st.sampled_from((0.1, 0.35)))).unmask(0)
+
+
 def labelled_view(draw: Draw, image: Image, other: Image, place: Place) -> Image:
     return (one(draw, image) > 0.4).label(connectivity=draw(st.sampled_from((4, 8))))
 
@@ -173,6 +177,7 @@ STEPS = (
     index,
     stretched,
     filtered,
+    lined,
     labelled_view,
     labelled_region,
     unwrapped,

@@ -146,6 +146,7 @@ def _samples() -> list[Sample]:
         Sample("goldstein", ("phase",), {"patch": 8, "alpha": 1.0}),
         Sample("unwrap", ("phase",)),
         Sample("unwrap", ("phase", "one"), {"region": REGION, "zoom": 12, "min_coherence": 0.3}),
+        Sample("isoline_pixels", ("one",), {"interval": 0.2, "base": 0.05}),
         Sample("wrap", ("turns",)),
         Sample("rewrap", ("turns",), {"range": 1.5}),
         Sample("mean_phase", ("phases",)),

@@ -27,7 +27,8 @@ HERE = grid_at(12, 10.0, 44.02, 37, 43)
 # The pixel operators that ask where a pixel is.
 BY_PLACE = {"mask_polygon", "deramped"}
 # Those whose neighbourhood is made of patches at fixed places: no pixel reaches as far on every side as some do on one.
-ANCHORED = {"goldstein"}
+# And one that looks to the right and below alone.
+ANCHORED = {"goldstein", "isoline_pixels"}
 REGION_FIELDS = ("region", "zoom")
 
 
@@ -327,6 +328,7 @@ OWN_RULES: dict[str, Callable[[Sample, Any, Array], None]] = {
     "join_bands": stays,
     "expression": stays,
     "label": stays,
+    "isoline_pixels": stays,
     "unwrap": stays,
     "blend": never_transparent_where_the_base_is_not,
     "reference_phase": left_out_of_the_table,

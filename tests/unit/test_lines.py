@@ -122,6 +122,19 @@ def test_isolines_of_other_things_are_refused(write: Callable[..., Path], tmp_pa
         image.isolines(1, tmp_path / "lines.shp", zoom=10)
 
 
+def test_isolines_as_pixels_stand_between_the_classes(write: Callable[..., Path]) -> None:
+    values = np.add.outer(np.zeros(20), np.arange(40) * 0.25)
+    values[3, 7] = np.nan
+    array = jv.open(write("ramp.tif", values)).isoline_pixels(1.0).to_numpy(bounds=bounds_of(values), **OWN)
+    assert isinstance(array, np.ndarray)
+    expected = np.full(values.shape, np.nan)
+    expected[:, 3:-1:4] = 1
+    expected[3, 7] = np.nan
+    np.testing.assert_array_equal(array[0], expected)
+    with pytest.raises(ParameterError, match="unwrap"):
+        source("4", ("phase",), unit=WRAPPED).first().isoline_pixels(1)
+
+
 # ---------------------------------------------------------------- profile
 
 
