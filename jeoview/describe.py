@@ -70,7 +70,8 @@ def _describe(node: Node) -> Schema:
     inputs = input_schemas(node)
     if found.mode is Mode.SOURCE:
         frame = Frame(options["frame"], options["shape"]) if "frame" in options else None
-        return Schema(found.kind, **{name: options[name] for name in _SOURCE_FIELDS if name in options}, frame=frame)
+        known = {name: options[name] for name in _SOURCE_FIELDS if name in options}
+        return Schema(found.kind, **known, frame=frame, is_complex=bool(frame or options.get("is_complex")))
     for name in band_fields(found):
         for band in options[name] if isinstance(options[name], tuple) else (options[name],):
             if band is not None:
@@ -96,7 +97,31 @@ def _describe(node: Node) -> Schema:
         unit=found.unit({**options, **_numbers(found, node)}, inputs),
         dates=_joint_dates(found, inputs) if lifts else None,
         frame=_frame(found, options, inputs),
+        is_complex=_is_complex(found, inputs),
     )
+
+
+def _is_complex(found: Operator, inputs: tuple[Schema, ...]) -> bool:
+    """Whether an operator gives complex numbers."""
+    given = any(schema.is_complex for schema in inputs)
+    if given:
+        refuse_complex(found)
+    return found.complex_numbers == "made" or (given and found.complex_numbers == "kept")
+
+
+def refuse_complex(found: Operator) -> None:
+    """Refuse complex numbers for an operator that knows real ones only.
+
+    Raises
+    ------
+    ParameterError
+        Which says what to do.
+    """
+    if found.complex_numbers == "refused":
+        raise ParameterError(
+            f"{found.name}: the image holds complex numbers; take .phase() or .amplitude() of it first (.multilook() "
+            "averages complex numbers)"
+        )
 
 
 def _frame(found: Operator, options: Mapping[str, Any], inputs: tuple[Schema, ...]) -> Frame | None:

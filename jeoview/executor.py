@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from jeoview import warp
-from jeoview.describe import is_lifted, options_of
+from jeoview.describe import is_lifted, options_of, refuse_complex
 from jeoview.errors import ParameterError
 from jeoview.graph import Node
 from jeoview.grid import Grid
@@ -181,6 +181,9 @@ def _fit(value: Value, grid: Grid, bands: Names) -> Value:
 
 
 def _call(found: Operator, inputs: list[Any], options: dict[str, Any], step: Step) -> Value:
+    # A file may be complex without the chain's knowledge.
+    if any(isinstance(item, Raster) and np.iscomplexobj(item.array) for item in inputs):
+        refuse_complex(found)
     if not is_lifted(step.node):
         result: Value = found.function(*inputs, **options)
         return result

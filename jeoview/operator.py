@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from jeoview.errors import BandError, ChainError, ParameterError, choices
-from jeoview.grid import Frame, Grid
-from jeoview.projection import Bounds
-from jeoview.quantities import Box, Dates, Later, Zoom, plain, short
+from jeoview.errors import ChainError, ParameterError, choices
+from jeoview.grid import Grid
+from jeoview.quantities import Box, Later, Zoom, plain, short
 from jeoview.raster import Kind, Raster, Table
+from jeoview.schema import Names as Names  # noqa: PLC0414 - handed on
+from jeoview.schema import Schema as Schema  # noqa: PLC0414
 from jeoview.words import is_list_of_text, is_marked, names_band, refusal
 
 BandsInput = Annotated[Raster, Kind.BANDS]
@@ -44,57 +45,7 @@ _REGION_FIELDS: Mapping[Mode, dict[str, Any]] = {
     Mode.FULL: {"region": (Box | Literal["view"], "view"), "zoom": (Zoom | None, None)},
     Mode.FIT: {"region": (Box | None, None), "zoom": (Zoom | None, None)},
 }
-Names = tuple[str, ...]
 Options = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """What is known of a node's result before any pixel is read.
-
-    Parameters
-    ----------
-    kind : Kind
-        Bands, series, table or colour.
-    bands : tuple of str
-        Band names.
-    common_names : dict
-        Common name (``red``) to band name (``B04``).
-    quality : dict
-        Quality band to its scheme.
-    bbox : (west, south, east, north), optional
-        Degrees; where there is data.
-    unit : str
-        Unit of the values, empty where they have none.
-    dates : Dates, optional
-        The layers of a series, where they are known.
-    frame : Frame, optional
-        The sensor's own pixels, where the result can be computed at them.
-    """
-
-    kind: Kind
-    bands: Names
-    common_names: Mapping[str, str] = field(default_factory=dict)
-    quality: Mapping[str, str] = field(default_factory=dict)
-    bbox: Bounds | None = None
-    unit: str = ""
-    dates: Dates | None = None
-    frame: Frame | None = None
-
-    def band(self, name: str, where: str) -> str:
-        """The band of a name or common name.
-
-        Raises
-        ------
-        BandError
-            If there is none; the message names those that exist.
-        """
-        if name in self.bands:
-            return name
-        if self.common_names.get(name) in self.bands:
-            return self.common_names[name]
-        common = [alias for alias, band in self.common_names.items() if band in self.bands]
-        raise BandError(f"{where}: no band {short(name)}; {choices(str(name)[:64], [*self.bands, *common])}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +83,7 @@ _NATIVE_NOTE = (
 BandRule = Callable[[Options, tuple[Schema, ...]], Names]
 DemandRule = Callable[[Options, Names, tuple[Schema, ...]], tuple[Names, ...]]
 RadiusRule = Callable[[Options, Grid], int]
+Complex = Literal["refused", "kept", "used", "made"]
 LooksRule = Callable[[Options], tuple[int, int]]
 UnitRule = Callable[[Options, tuple[Schema, ...]], str]
 
@@ -154,6 +106,7 @@ class Operator:
     looks: LooksRule
     unit: UnitRule
     native: bool | None
+    complex_numbers: Complex
     upgrades: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]
 
     @property
@@ -272,6 +225,7 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
     looks: LooksRule | None = None,
     unit: UnitRule = same_unit,
     native: bool | None = None,
+    complex_numbers: Complex = "refused",
     upgrades: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] | None = None,
 ) -> Callable[[F], F]:
     """Register a function as an operator.
@@ -303,6 +257,9 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
         ``True``: right at the sensor's own pixels only; where the inputs have them it is computed there at full
         resolution, and what comes out is averaged and brought onto the map. ``False``: never there, because it asks
         where on the Earth a pixel lies. By default there where such an operator above it needs it.
+    complex_numbers : {"refused", "kept", "used", "made"}
+        Whether the images may be complex: ``kept`` gives complex numbers where an image is, ``used`` real ones,
+        ``made`` gives complex ones of anything.
     upgrades : mapping, optional
         From an older version to the arguments of this one.
 
@@ -345,6 +302,7 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
             looks=looks or _no_looks,
             unit=unit,
             native=native,
+            complex_numbers=complex_numbers,
             upgrades=upgrades or {},
         )
         return function

@@ -59,6 +59,7 @@ def freeze(info: CollectionInfo, items: Sequence[Item], resampling: str = "neare
             "stack": stack,
             "dates": Dates.of([layer_date(item, stack) for item in items]),
             "unit": units.pop() if len(units) == 1 else "",
+            "is_complex": any("complex" in band.data_type for item in items for band in item.bands.values()) or None,
         },
     )
 

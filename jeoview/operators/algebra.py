@@ -104,25 +104,25 @@ def _truth(function: Callable[..., Array], *operands: Raster | float) -> Raster:
     return replace(first_named(*operands), array=array)
 
 
-@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands, unit=joint_unit)
+@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands, unit=joint_unit, complex_numbers="kept")
 def add(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
     """Sum x + y."""
     return _apply(np.add, x, y)
 
 
-@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands, unit=joint_unit)
+@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands, unit=joint_unit, complex_numbers="kept")
 def subtract(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
     """Difference x - y."""
     return _apply(np.subtract, x, y)
 
 
-@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands, unit=product_unit)
+@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands, unit=product_unit, complex_numbers="kept")
 def multiply(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
     """Product x * y."""
     return _apply(np.multiply, x, y)
 
 
-@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands, unit=ratio_unit)
+@operator(mode=Mode.PIXEL, nodata="any", bands=joint_bands, unit=ratio_unit, complex_numbers="kept")
 def divide(x: BandsInput | float, y: BandsInput | float) -> BandsInput:
     """Quotient x / y; NaN where y is 0."""
     return _apply(np.divide, x, y)
@@ -304,7 +304,7 @@ def linear_scale_range(
     return _apply(lambda values: (np.clip(values, low, high) - low) * factor + np.float32(output_min), x)
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=joint_bands, unit=chosen_unit)
+@operator(mode=Mode.PIXEL, nodata="own", bands=joint_bands, unit=chosen_unit, complex_numbers="kept")
 def where(condition: BandsInput, x: BandsInput | float, y: BandsInput | float) -> BandsInput:
     """Choose x where the condition is true (not 0), y where it is 0; NaN where the condition is NaN."""
     chosen = np.where(condition.array != 0, _values(x), _values(y)).astype(np.float32)
@@ -312,7 +312,7 @@ def where(condition: BandsInput, x: BandsInput | float, y: BandsInput | float) -
     return replace(first_named(condition, x, y), array=chosen)
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=joint_bands)
+@operator(mode=Mode.PIXEL, nodata="own", bands=joint_bands, complex_numbers="kept")
 def mask(x: BandsInput, condition: BandsInput) -> BandsInput:
     """Keep x where the condition is true (not 0); NaN where it is 0 or NaN.
 
@@ -322,7 +322,7 @@ def mask(x: BandsInput, condition: BandsInput) -> BandsInput:
     return replace(first_named(x, condition), array=np.where(kept, x.array, np.float32(np.nan)))
 
 
-@operator(mode=Mode.PIXEL, nodata="own")
+@operator(mode=Mode.PIXEL, nodata="own", complex_numbers="kept")
 def unmask(x: BandsInput, *, value: float = 0.0) -> BandsInput:
     """Put a value where there is no data (NaN).
 
@@ -334,7 +334,7 @@ def unmask(x: BandsInput, *, value: float = 0.0) -> BandsInput:
     return replace(x, array=np.where(np.isnan(x.array), np.float32(value), x.array))
 
 
-@operator(mode=Mode.PIXEL, nodata="any", unit=lambda options, _: str(options["unit"]))
+@operator(mode=Mode.PIXEL, nodata="any", unit=lambda options, _: str(options["unit"]), complex_numbers="kept")
 def with_unit(x: BandsInput, *, unit: Unit) -> BandsInput:
     """Say in which unit the values are; the values stay as they are.
 

@@ -22,7 +22,7 @@ def _wanted_only(options: Options, wanted: Names, inputs: tuple[Schema, ...]) ->
     return (wanted,)
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_selected, demand=_wanted_only)
+@operator(mode=Mode.PIXEL, nodata="own", bands=_selected, demand=_wanted_only, complex_numbers="kept")
 def select(image: BandsInput, *, bands: tuple[BandName, ...]) -> BandsInput:
     """Choose bands by name or common name, in the order given; the others are never read.
 
@@ -51,7 +51,7 @@ def _by_position(options: Options, wanted: Names, inputs: tuple[Schema, ...]) ->
     return (tuple(inputs[0].bands[names.index(band)] for band in wanted),)
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_renamed, demand=_by_position)
+@operator(mode=Mode.PIXEL, nodata="own", bands=_renamed, demand=_by_position, complex_numbers="kept")
 def rename(image: BandsInput, *, bands: tuple[str, ...]) -> BandsInput:
     """Give every band a new name; NaN stays NaN.
 
@@ -66,6 +66,10 @@ def rename(image: BandsInput, *, bands: tuple[str, ...]) -> BandsInput:
 
 def _joined(options: Options, inputs: tuple[Schema, ...]) -> Names:
     names = tuple(band for schema in inputs for band in schema.bands)
+    if len({schema.is_complex for schema in inputs}) > 1:
+        raise ParameterError(
+            "join_bands: some images are complex and some are not; join their .phase() or .amplitude()"
+        )
     double = sorted({name for name in names if names.count(name) > 1})
     if double:
         raise ParameterError(f"join_bands: {double} stand in more than one image; give them other names with .rename()")
@@ -82,7 +86,7 @@ def _shared_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
     return inputs[0].unit if len({same_word(schema.unit) for schema in inputs}) == 1 else ""
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_joined, demand=_own_bands, unit=_shared_unit)
+@operator(mode=Mode.PIXEL, nodata="own", bands=_joined, demand=_own_bands, unit=_shared_unit, complex_numbers="kept")
 def join_bands(*images: BandsInput) -> BandsInput:
     """All bands of all images in one, in the order given; NaN stays NaN in its band."""
     array = np.concatenate([image.array for image in images])

@@ -25,7 +25,14 @@ def _reach(options: Options, grid: Grid) -> int:
     return int(options["patch"]) - 1
 
 
-@operator(mode=Mode.NEIGHBOURHOOD, nodata="centre", radius=_reach, unit=angle_unit("goldstein", WRAPPED), native=True)
+@operator(
+    mode=Mode.NEIGHBOURHOOD,
+    nodata="centre",
+    radius=_reach,
+    unit=angle_unit("goldstein", WRAPPED),
+    native=True,
+    complex_numbers="kept",
+)
 def goldstein(image: BandsInput, *, alpha: Alpha = 0.5, patch: Patch = 32) -> BandsInput:
     """Smooth the fringes of an interferogram where they are strong (Goldstein and Werner 1998).
 

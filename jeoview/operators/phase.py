@@ -132,7 +132,7 @@ def _over_time(series: Raster, array: Array) -> Raster:
     return replace(series, array=array, kind=Kind.BANDS, dates=())
 
 
-@operator(mode=Mode.PIXEL, nodata="skip", unit=angle_unit("mean_phase", WRAPPED))
+@operator(mode=Mode.PIXEL, nodata="skip", unit=angle_unit("mean_phase", WRAPPED), complex_numbers="used")
 def mean_phase(series: SeriesInput) -> BandsInput:
     """Angle of the mean phasor over time, arg(mean exp(j phase)): the mean of wrapped phase.
 
@@ -154,7 +154,7 @@ def mean_phase(series: SeriesInput) -> BandsInput:
     return _over_time(series, mean_phasor(phase_of(series.array))[0])
 
 
-@operator(mode=Mode.PIXEL, nodata="skip", unit=angle_unit("phase_stability", ""))
+@operator(mode=Mode.PIXEL, nodata="skip", unit=angle_unit("phase_stability", ""), complex_numbers="used")
 def phase_stability(series: SeriesInput) -> BandsInput:
     """Length of the mean phasor over time, abs(mean exp(j phase)): 1 where all dates agree, near 0 at random.
 

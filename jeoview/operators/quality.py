@@ -98,7 +98,7 @@ def _checked_area(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return inputs[0].bands
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_checked_area, native=False)
+@operator(mode=Mode.PIXEL, nodata="own", bands=_checked_area, native=False, complex_numbers="kept")
 def mask_polygon(image: BandsInput, *, polygon: Area, inside: bool = True) -> BandsInput:
     """Keep the pixels whose centre lies in an area; NaN elsewhere.
 

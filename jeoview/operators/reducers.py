@@ -74,19 +74,19 @@ def max_(series: SeriesInput) -> BandsInput:
     return _reduced(series, reduce.extremes(series.array)[1])
 
 
-@operator(mode=Mode.PIXEL, nodata="skip")
+@operator(mode=Mode.PIXEL, nodata="skip", complex_numbers="kept")
 def first(series: SeriesInput) -> BandsInput:
     """First valid value of each band in the order of the collection."""
     return _reduced(series, _first_valid(series.array))
 
 
-@operator(mode=Mode.PIXEL, nodata="skip")
+@operator(mode=Mode.PIXEL, nodata="skip", complex_numbers="kept")
 def last(series: SeriesInput) -> BandsInput:
     """Last valid value of each band in the order of the collection."""
     return _reduced(series, _first_valid(series.array[::-1]))
 
 
-@operator(mode=Mode.PIXEL, nodata="skip")
+@operator(mode=Mode.PIXEL, nodata="skip", complex_numbers="kept")
 def mosaic(series: SeriesInput) -> BandsInput:
     """First valid value of each band in the order of the collection; sort it to choose the priority.
 

@@ -85,7 +85,13 @@ def load_slc(  # noqa: PLR0913 - a source says all about its pixels
     raise NotImplementedError("the engine reads sources")
 
 
-@operator(mode=Mode.PIXEL, nodata="any", bands=("slc",), demand=lambda options, *_: ((options["i"], options["q"]),))
+@operator(
+    mode=Mode.PIXEL,
+    nodata="any",
+    bands=("slc",),
+    demand=lambda options, *_: ((options["i"], options["q"]),),
+    complex_numbers="made",
+)
 def from_iq(image: BandsInput, *, i: BandName = "i", q: BandName = "q") -> BandsInput:
     """Complex numbers from two bands, real and imaginary part; 0 + 0j, which no echo has, becomes NaN.
 
@@ -133,7 +139,14 @@ def _pairs(a: Raster, b: Raster) -> list[tuple[Array, Array]]:
     return [(one[i % len(one)], other[i % len(other)]) for i in range(max(len(one), len(other)))]
 
 
-@operator(mode=Mode.PIXEL, nodata="any", bands=_named("interferogram"), demand=_by_position, native=True)
+@operator(
+    mode=Mode.PIXEL,
+    nodata="any",
+    bands=_named("interferogram"),
+    demand=_by_position,
+    native=True,
+    complex_numbers="made",
+)
 def interferogram(a: BandsInput, b: BandsInput) -> BandsInput:
     """Product a conj(b) of two coregistered complex images whose flat-earth and topographic phase was removed.
 
@@ -158,6 +171,7 @@ def interferogram(a: BandsInput, b: BandsInput) -> BandsInput:
     looks=lambda options: (options["azimuth"], options["range"]),
     unit=linear_unit("multilook", ".multilook() of the interferogram, and .phase() after it"),
     native=True,
+    complex_numbers="kept",
 )
 def multilook(image: BandsInput, *, azimuth: Looks = 1, range: Looks = 1) -> BandsInput:  # noqa: A002
     """Mean of the pixels of each block, of complex numbers as such; blocks count from the sensor's first pixel.
@@ -195,6 +209,7 @@ def _coherence_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
     radius=_box_radius,
     unit=constant_unit(""),
     native=True,
+    complex_numbers="used",
 )
 def coherence(a: BandsInput, b: BandsInput, *, window: tuple[Side, Side] = (3, 13)) -> BandsInput:
     """How alike two coregistered complex images are in a box of pixels.
@@ -219,7 +234,7 @@ def coherence(a: BandsInput, b: BandsInput, *, window: tuple[Side, Side] = (3, 1
     return replace(a, array=out)
 
 
-@operator(mode=Mode.PIXEL, nodata="any", unit=constant_unit(WRAPPED))
+@operator(mode=Mode.PIXEL, nodata="any", unit=constant_unit(WRAPPED), complex_numbers="used")
 def phase(image: BandsInput) -> BandsInput:
     """Argument of complex numbers, above -pi and up to pi rad; a band that is not complex counts as real.
 
@@ -228,7 +243,7 @@ def phase(image: BandsInput) -> BandsInput:
     return replace(image, array=angles_of(np.asarray(image.array, dtype=np.complex64)))
 
 
-@operator(mode=Mode.PIXEL, nodata="any", native=True)
+@operator(mode=Mode.PIXEL, nodata="any", native=True, complex_numbers="used")
 def amplitude(image: BandsInput) -> BandsInput:
     """Size of complex numbers; seen from afar the mean of the sizes, not the size of the mean."""
     array = np.ascontiguousarray(image.array, dtype=np.complex64)

@@ -68,6 +68,7 @@ def _bands(series: Raster, array: Array, bands: Names) -> Raster:
     demand=all_demand,
     unit=constant_unit(""),
     native=True,
+    complex_numbers="used",
 )
 def amplitude_dispersion(series: SeriesInput) -> BandsInput:
     """How unsteady the amplitude of a complex stack is: its standard deviation over its mean (Ferretti et al. 2001).
@@ -88,6 +89,7 @@ def amplitude_dispersion(series: SeriesInput) -> BandsInput:
     demand=all_demand,
     unit=constant_unit(""),
     native=True,
+    complex_numbers="used",
 )
 def ps_candidates(series: SeriesInput, *, threshold: Dispersion = 0.25) -> BandsInput:
     """Pixels whose amplitude is steady enough for a persistent scatterer; seen from afar the share of them.
@@ -108,7 +110,12 @@ def ps_candidates(series: SeriesInput, *, threshold: Dispersion = 0.25) -> Bands
 
 
 @operator(
-    mode=Mode.FIT, nodata="own", bands=_one_band("ps_reference", "phase"), demand=all_demand, unit=constant_unit("rad")
+    mode=Mode.FIT,
+    nodata="own",
+    bands=_one_band("ps_reference", "phase"),
+    demand=all_demand,
+    unit=constant_unit("rad"),
+    complex_numbers="used",
 )
 def ps_reference(series: SeriesInput) -> TableInput:
     """Phase of every date over a small area that is taken not to move: the angle of the sum of its phasors.
@@ -131,7 +138,7 @@ def ps_reference(series: SeriesInput) -> TableInput:
     return Table({"date": np.arange(len(stack), dtype=np.float64), "phase": phase.astype(np.float64)})
 
 
-@operator(mode=Mode.PIXEL, nodata="own", demand=with_table)
+@operator(mode=Mode.PIXEL, nodata="own", demand=with_table, complex_numbers="kept")
 def ps_referenced(series: SeriesInput, table: TableInput) -> SeriesInput:
     """Turn every date of a complex stack back by its phase at the reference, so that this does not move.
 
@@ -159,6 +166,7 @@ def ps_referenced(series: SeriesInput, table: TableInput) -> SeriesInput:
     demand=all_demand,
     unit=constant_unit("mm/yr"),
     native=True,
+    complex_numbers="used",
 )
 def ps_velocity(series: SeriesInput, *, wavelength: Wavelength, limit: Rate = 50.0, min_dates: int = 5) -> BandsInput:
     """Velocity of each pixel of a complex stack by the periodogram, without spatial unwrapping.

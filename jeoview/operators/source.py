@@ -24,6 +24,7 @@ def load_items(  # noqa: PLR0913 - what is known of the items
     unit: str = "",
     stack: Literal["time", "pairs"] = "time",
     dates: Annotated[Dates | None, Later()] = None,
+    is_complex: Annotated[bool | None, Later()] = None,
 ) -> SeriesInput:
     """The frozen items of a collection as a time stack; scale, offset and nodata applied.
 
@@ -48,6 +49,8 @@ def load_items(  # noqa: PLR0913 - what is known of the items
         interferogram, all of them everywhere, named by the interval of its two dates.
     dates : Dates, optional
         Of the items, so that a line that joins two series knows whether it can.
+    is_complex : bool, optional
+        Whether the files hold complex numbers.
 
     Returns
     -------

@@ -31,7 +31,14 @@ def _checked(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return BANDS
 
 
-@operator(mode=Mode.FULL, nodata="own", bands=_checked, demand=all_demand, unit=angle_unit("unwrap", "rad"))
+@operator(
+    mode=Mode.FULL,
+    nodata="own",
+    bands=_checked,
+    demand=all_demand,
+    unit=angle_unit("unwrap", "rad"),
+    complex_numbers="used",
+)
 def unwrap(
     image: BandsInput,
     coherence: BandsInput | None = None,

@@ -180,6 +180,26 @@ def test_sliders_keep_what_stands_below_them() -> None:
     assert shares[1] > shares[0] > shares[2]
 
 
+def test_complex_numbers_are_refused_where_real_ones_are_meant() -> None:
+    product = slc("5").first().interferogram(slc("6").first())
+    refused: list[Callable[[], Image]] = [
+        lambda: product.focal_mean(2),
+        lambda: product.colormap("viridis", vmin=0, vmax=1),
+        lambda: product > 0.3,
+        product.wrap,
+        lambda: slc("5").median(),
+        lambda: product.multilook(2, 2).label(),
+    ]
+    for line in refused:
+        with pytest.raises(jv.JeoviewError, match=r"complex numbers; take \.phase\(\)"):
+            line()
+    with pytest.raises(jv.JeoviewError, match="some images are complex"):
+        product.join_bands(product.amplitude().rename(["size"]))
+    kept = (product * 2.0 - 1.0).mask(product.amplitude() > 3.0).select(["interferogram"])
+    assert kept.schema.is_complex
+    assert not kept.goldstein().phase().schema.is_complex
+
+
 def test_images_that_do_not_lie_alike() -> None:
     a = slc("5").first()
     with pytest.raises(jv.JeoviewError, match="coregistered"):
