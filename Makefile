@@ -3,13 +3,14 @@
 ## make test     all tests (PYTEST_ARGS="tests/unit -x" narrows them)
 ## make check    linter, format, types, import contracts, sizes, dependencies (make -k check: all of them after a failure)
 ## make format   let the linter and the formatter repair what they can
-## make bench    side by side with titiler, results in benchmarks/
+## make bench    side by side with titiler and MintPy, results in benchmarks/ (BENCH_ARGS="--only insar": a part)
 ## make pin      write what is installed here into constraints.txt
 ## make clean    remove what make made
 
 PYTHON ?=
 VENV := .venv
 BENCH_VENV := .bench-venv
+BENCH_MINTPY := .bench-mintpy
 BIN := $(VENV)/bin
 PINS := pyproject.toml constraints.txt
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
@@ -44,6 +45,12 @@ $(VENV)/.installed-%: $(PINS) scripts/make-venv.sh
 $(BENCH_VENV)/.installed: constraints-bench.txt scripts/make-venv.sh
 	@sh scripts/make-venv.sh $(BENCH_VENV) $(PYTHON)
 	$(BENCH_VENV)/bin/python -m pip install --disable-pip-version-check -r constraints-bench.txt
+	@touch $@
+
+# MintPy brings solvers and weather formats that nothing else here needs.
+$(BENCH_MINTPY)/.installed: constraints-bench-mintpy.txt scripts/make-venv.sh
+	@sh scripts/make-venv.sh $(BENCH_MINTPY) $(PYTHON)
+	$(BENCH_MINTPY)/bin/python -m pip install --disable-pip-version-check -r constraints-bench-mintpy.txt
 	@touch $@
 
 demo: $(VENV)/.compiled
@@ -86,7 +93,7 @@ format: $(VENV)/.installed-check
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
 
-bench: $(VENV)/.compiled $(BENCH_VENV)/.installed
+bench: $(VENV)/.compiled $(BENCH_VENV)/.installed $(BENCH_MINTPY)/.installed
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 pin: $(VENV)/.installed-test $(VENV)/.installed-check
@@ -94,6 +101,6 @@ pin: $(VENV)/.installed-test $(VENV)/.installed-check
 	mv constraints.txt.new constraints.txt
 
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) build dist *.egg-info demo-output test-artifacts
+	rm -rf $(VENV) $(BENCH_VENV) $(BENCH_MINTPY) build dist *.egg-info demo-output test-artifacts
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

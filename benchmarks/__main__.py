@@ -1,6 +1,6 @@
-"""``make bench``: us and titiler.core side by side, in one run, on one scene.
+"""``make bench``: us and our peers (titiler.core, MintPy) side by side, in one run, on the same data.
 
-    python -m benchmarks [--rounds N] [--size PIXELS] [--output FILE]
+    python -m benchmarks [--rounds N] [--only optical|insar] [--output FILE]
 
 Rounds of us and of the peer alternate; ratios are taken within a round, and shown with their spread.
 """
@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import os
 import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import psutil
 
-from benchmarks import in_process, load, servers
+from benchmarks import in_process, insar_tile, load, servers
+from benchmarks.report import Report, spread
 from jeoview.engine import Engine
 from jeoview.grid import Grid
 from jeoview.image import Image
@@ -43,31 +44,6 @@ def address(grid: Grid) -> Address:
     """z, x, y of a tile's grid."""
     zoom = round(2 * 20_037_508.342789244 / grid.lattice.resolution[0]).bit_length() - 9
     return zoom, grid.col // 256, grid.row // 256
-
-
-@dataclass
-class Report:
-    """Lines of RESULTS.md."""
-
-    lines: list[str] = field(default_factory=list)
-
-    def add(self, line: str) -> None:
-        print(line, flush=True)
-        self.lines.append(line)
-
-    def section(self, title: str, *columns: str) -> None:
-        self.add(f"\n## {title}\n")
-        self.add("| " + " | ".join(columns) + " |")
-        self.add("|" + "---|" * len(columns))
-
-    def row(self, *cells: object) -> None:
-        self.add("| " + " | ".join(str(cell) for cell in cells) + " |")
-
-
-def spread(values: Sequence[float], digits: int = 1) -> str:
-    """Median and range."""
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
 
 
 def warm(report: Report, home: Path, scene: Path, image: Image, tiles: list[Address], rounds: int) -> None:
@@ -199,11 +175,34 @@ def start_and_memory(report: Report, home: Path, image: Image, tiles: list[Addre
     report.row("RSS of server and 2 workers after 3,000 tiles, MiB", f"{rss:.0f}")
 
 
+def optical(report: Report, home: Path, rounds: int) -> None:
+    """NDVI of a scene, beside titiler.core."""
+    scene = home / "scene.tif"
+    print("making the scene ...", flush=True)
+    in_process.make_scene(scene)
+    image = servers.catalogue(home, scene, BOUNDS, CRS)
+    grids = [grid for grid in in_process.tiles() if _inside(grid)]
+    tiles = [address(grid) for grid in grids]
+    report.add(
+        f"\nScene: {in_process.SIZE} x {in_process.SIZE}, 2 x uint16, COG, simulated; {len(tiles)} tiles of 256 x 256."
+    )
+    some = inner(tiles)
+    warm(report, home, scene, image, some, rounds)
+    isolated(report, home, scene, image, tiles, rounds)
+    in_steps(report, image, [grid for grid, tile in zip(grids, tiles, strict=True) if tile in set(some)])
+    start_and_memory(report, home, image, tiles)
+    everything(report, home, scene, image, tiles)
+
+
+PARTS: dict[str, Callable[[Report, Path, int], None]] = {"optical": optical, "insar": insar_tile.run}
+
+
 def main() -> None:
-    """Run all, and write the results."""
+    """Run all, or some parts, and write the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "RESULTS.md")
+    parser.add_argument("--only", choices=PARTS, action="append", help="a part; all by default")
+    parser.add_argument("--output", type=Path, help="RESULTS.md where all parts run, else nothing is written")
     given = parser.parse_args()
     report = Report()
     names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
@@ -213,23 +212,15 @@ def main() -> None:
         f"{dt.datetime.now(dt.UTC).date()}, {psutil.cpu_count()} cores, {cpu}, Python {platform.python_version()}, by `make bench`."
     )
     report.add("Median and (range) over rounds that alternate between the two; ratios are taken within a round.")
-    with tempfile.TemporaryDirectory() as folder:
-        home, scene = Path(folder), Path(folder) / "scene.tif"
-        print("making the scene ...", flush=True)
-        in_process.make_scene(scene)
-        image = servers.catalogue(home, scene, BOUNDS, CRS)
-        grids = [grid for grid in in_process.tiles() if _inside(grid)]
-        tiles = [address(grid) for grid in grids]
-        report.add(
-            f"\nScene: {in_process.SIZE} x {in_process.SIZE}, 2 x uint16, COG, simulated; {len(tiles)} tiles of 256 x 256."
-        )
-        some = inner(tiles)
-        warm(report, home, scene, image, some, given.rounds)
-        isolated(report, home, scene, image, tiles, given.rounds)
-        in_steps(report, image, [grid for grid, tile in zip(grids, tiles, strict=True) if tile in set(some)])
-        start_and_memory(report, home, image, tiles)
-        everything(report, home, scene, image, tiles)
-    given.output.write_text("\n".join(report.lines) + "\n")
+    for part in given.only or PARTS:
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["JEOVIEW_HOME"] = folder
+            begin = time.perf_counter()
+            PARTS[part](report, Path(folder), given.rounds)
+            print(f"{part}: {time.perf_counter() - begin:.0f} s", flush=True)
+    output = given.output or (None if given.only else Path(__file__).parent / "RESULTS.md")
+    if output is not None:
+        output.write_text("\n".join(report.lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -3,13 +3,14 @@
     python -m benchmarks.inversion [--rounds N] [--mintpy PYTHON] [--sample PIXELS]
 
 256 x 256 pixels, 100 dates, 400 pairs, simulated. One thread on either side. MintPy runs in a python of
-its own (``.bench-venv`` by default); where it works pixel by pixel it gets a sample of the pixels, and
+its own (``.bench-mintpy`` by default); where it works pixel by pixel it gets a sample of the pixels, and
 its time is multiplied. Without it only our times are shown.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import statistics
 import subprocess
@@ -134,7 +135,29 @@ def differences(fitted: Raster, quality: Raster, theirs: dict[str, Any], pixels:
     return tuple(float(np.nanmax(np.abs(values[there]))) for values in (velocities, coherences))  # type: ignore[return-value]
 
 
-def run(case: Case, rounds: int, python: Path | None, sample: int) -> None:
+@dataclass(frozen=True)
+class Compared:
+    """Seconds of both sides, round by round, and how far their results lie apart (mm/yr, coherence)."""
+
+    parts: list[dict[str, float]]
+    theirs: list[float]
+    apart: tuple[float, float]
+    symbolic: float
+    entries: int
+
+    @property
+    def ours(self) -> list[float]:
+        """All of it."""
+        return [one["all"] for one in self.parts]
+
+    @property
+    def ratios(self) -> list[float]:
+        """Of the same round."""
+        return [peer / own for peer, own in zip(self.theirs, self.ours, strict=True)]
+
+
+def compare(case: Case, rounds: int, python: Path | None, sample: int) -> Compared:
+    """Invert a case on both sides in turn."""
     days = days_of_series()
     stack = case.stack(days)
     start = time.perf_counter()
@@ -145,34 +168,40 @@ def run(case: Case, rounds: int, python: Path | None, sample: int) -> None:
     whole = case.weight == "none" and not case.gaps
     pixels = slice(None) if whole else slice(0, sample)
     factor = 1.0 if whole else SIDE * SIDE / sample
-    times: list[dict[str, float]] = []
+    parts: list[dict[str, float]] = []
     peers: list[float] = []
+    apart = (math.nan, math.nan)
     for _ in range(rounds):
         fitted, quality, seconds = ours(stack, case.weight)
-        times.append(seconds)
+        parts.append(seconds)
         if python is not None:
             theirs = mintpy(python, stack, case, days, pixels)
             peers.append(factor * float(theirs["seconds"][0]))
-    middle = {name: statistics.median(one[name] for one in times) for name in times[0]}
-    spread = f"{min(one['all'] for one in times):.3f}-{max(one['all'] for one in times):.3f}"
+            apart = differences(fitted, quality, theirs, pixels)
+    return Compared(parts, peers, apart, symbolic, len(plan.rows))
+
+
+def run(case: Case, rounds: int, python: Path | None, sample: int) -> None:
+    """Print a case."""
+    found = compare(case, rounds, python, sample)
+    middle = {name: statistics.median(one[name] for one in found.parts) for name in found.parts[0]}
     parts = ", ".join(f"{name} {value:.3f}" for name, value in middle.items() if name != "all")
-    print(f"{case.name} ({len(case.pairs)} pairs, {len(plan.rows)} entries, order found once in {symbolic:.3f} s)")
-    print(f"  jeoview {middle['all']:.3f} s ({spread}): {parts}")
-    if peers:
-        ratios = sorted(peer / one["all"] for peer, one in zip(peers, times, strict=True))
-        said = "" if whole else f" (from {sample} pixels)"
+    print(f"{case.name} ({len(case.pairs)} pairs, {found.entries} entries, order found once in {found.symbolic:.3f} s)")
+    print(f"  jeoview {middle['all']:.3f} s ({min(found.ours):.3f}-{max(found.ours):.3f}): {parts}")
+    if found.theirs:
+        ratios = sorted(found.ratios)
+        said = "" if case.weight == "none" and not case.gaps else f" (from {sample} pixels)"
         print(
-            f"  MintPy {statistics.median(peers):.2f} s{said}: {statistics.median(ratios):.0f} x ({ratios[0]:.0f}-{ratios[-1]:.0f})"
+            f"  MintPy {statistics.median(found.theirs):.2f} s{said}: {statistics.median(ratios):.0f} x ({ratios[0]:.0f}-{ratios[-1]:.0f})"
         )
-        speed, coherence = differences(fitted, quality, theirs, pixels)
-        print(f"  largest difference: velocity {speed:.1e} mm/yr, temporal coherence {coherence:.1e}")
+        print(f"  largest difference: velocity {found.apart[0]:.1e} mm/yr, temporal coherence {found.apart[1]:.1e}")
 
 
 def main() -> None:
     """Run all cases."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.inversion")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--mintpy", type=Path, default=HERE.parent / ".bench-venv" / "bin" / "python")
+    parser.add_argument("--mintpy", type=Path, default=HERE.parent / ".bench-mintpy" / "bin" / "python")
     parser.add_argument("--sample", type=int, default=1024)
     given = parser.parse_args()
     there = given.mintpy.exists() and not subprocess.run([given.mintpy, "-c", "import mintpy"], check=False).returncode

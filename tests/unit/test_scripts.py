@@ -109,7 +109,7 @@ def test_nothing_is_installed_that_is_there(tools: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("name", ["constraints.txt", "constraints-bench.txt"])
+@pytest.mark.parametrize("name", ["constraints.txt", "constraints-bench.txt", "constraints-bench-mintpy.txt"])
 def test_constraints_are_plain_pins(name: str) -> None:
     lines = [line for line in (ROOT / name).read_text().splitlines() if not line.startswith("#")]
     assert lines == sorted(set(lines), key=lambda line: line.split("==")[0])
