@@ -307,8 +307,9 @@ class ImageCollection:
         name : str, optional
             Name of the collection; by default made from the pattern, the same for the same pattern.
         **options
-            ``bands``, ``common_names``, ``scale``, ``offset``, ``nodata``, ``quality``, ``unit``: what is known better
-            than the files say, see `jeoview.io.products.generic.FileOptions`.
+            ``bands``, ``common_names``, ``scale``, ``offset``, ``nodata``, ``quality``, ``unit``, ``wrapped`` (the bands
+            that are wrapped phase in rad): what is known better than the files say, see
+            `jeoview.io.products.generic.FileOptions`.
 
         Raises
         ------

@@ -128,7 +128,7 @@ def unwrap_by_cost(
     unwrapped, component = np.full((2, *valid.shape), np.nan, dtype=np.float32)
     if not valid.any():
         return unwrapped, component
-    inputs = {
+    inputs: dict[str, Array] = {
         "phase": np.where(there, _with_margin(values, 0), 0).astype(np.complex64),
         "coherence": np.where(there, _with_margin(coherence, 0), 0).astype(np.float32),
         "mask": there.astype(np.uint8),
