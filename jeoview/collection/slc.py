@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import glob
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,10 +23,13 @@ from jeoview.io.products import slc as product
 from jeoview.io.products.interferograms import SENTINEL_1
 from jeoview.io.products.slc import Scene, SlcOptions, Variable
 from jeoview.kernels.slc import coherence_matrix
-from jeoview.quantities import Dates
+from jeoview.projection import Bounds
+from jeoview.quantities import Dates, cos_latitude
 
 if TYPE_CHECKING:
     import pandas as pd
+
+METRES_PER_DEGREE = 111_319.49
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,6 +42,8 @@ class SlcCollection:
         Name in the catalogue.
     ids : tuple of str, optional
         The images chosen; all by default.
+    place : (west, south, east, north), optional
+        Reference area in degrees, see `reference`.
 
     Raises
     ------
@@ -47,6 +53,7 @@ class SlcCollection:
 
     name: str
     ids: tuple[str, ...] | None = None
+    place: Bounds | None = None
 
     def __post_init__(self) -> None:
         if self.ids is None:
@@ -220,14 +227,87 @@ class SlcCollection:
     # -- pixels ----------------------------------------------------------------------------------
 
     def image(self, resampling: str = "nearest") -> Image:
-        """The images as one series of a complex band ``slc``; freezes the list of images.
+        """The images as one series of a complex band ``slc``, relative to the reference; freezes the list of images.
 
         Parameters
         ----------
         resampling : {"nearest", "bilinear"}
             How results are brought onto the map where its pixels are finer than the sensor's.
         """
-        return _image(self.items, self.name, resampling)
+        series = _image(self.items, self.name, resampling)
+        if self.place is None:
+            return series
+        table = apply("ps_reference", (series,), {"region": self.place, "zoom": self._zoom()})
+        return apply("ps_referenced", (series, table), {})
+
+    def reference(
+        self, lon: float | None = None, lat: float | None = None, *, metres: float = 200.0, bounds: Bounds | None = None
+    ) -> SlcCollection:
+        """Say where the ground does not move: the phase of every date there is taken from all of that date.
+
+        Parameters
+        ----------
+        lon, lat : float
+            Degrees; the area is a square of ``metres`` around it.
+        metres : float
+            Side of the square on the ground.
+        bounds : (west, south, east, north), optional
+            The area itself, in degrees.
+
+        Raises
+        ------
+        ParameterError
+            If neither a point nor an area is given, or it lies outside of the images.
+        """
+        if bounds is None:
+            if lon is None or lat is None:
+                raise ParameterError("reference: give lon= and lat=, or bounds=(west, south, east, north)")
+            half = metres / 2 / METRES_PER_DEGREE
+            wide = half / cos_latitude(lat)
+            bounds = (lon - wide, lat - half, lon + wide, lat + half)
+        west, south, east, north = self.items[0].bbox
+        x, y = (bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2
+        if not (west <= x <= east and south <= y <= north):
+            shown = f"({west:.3f}, {south:.3f}, {east:.3f}, {north:.3f})"
+            raise ParameterError(f"reference {x:.5f}, {y:.5f} lies outside of the images {shown}")
+        return replace(self, place=bounds)
+
+    def amplitude_dispersion(self) -> Image:
+        """How unsteady the amplitude of each pixel is: the operator ``amplitude_dispersion``."""
+        return apply("amplitude_dispersion", (self.image(),), {})
+
+    def ps_candidates(self, threshold: Any = 0.25) -> Image:
+        """Pixels of an amplitude steady enough for a persistent scatterer: the operator ``ps_candidates``."""
+        return apply("ps_candidates", (self.image(),), {"threshold": threshold})
+
+    def ps_velocity(self, **options: Any) -> Image:
+        """Velocity of each pixel by the periodogram, mm/yr towards the satellite: the operator ``ps_velocity``.
+
+        Parameters
+        ----------
+        **options
+            ``limit``, ``min_dates``.
+
+        Raises
+        ------
+        ParameterError
+            If no reference was chosen: air and orbit turn every date as a whole.
+        """
+        if self.place is None:
+            raise ParameterError(
+                "ps_velocity: choose a reference first, .reference(lon=, lat=): air and orbit turn every date as a whole"
+            )
+        return apply("ps_velocity", (self.image(),), {"wavelength": self.wavelength, **options})
+
+    def _zoom(self) -> int:
+        """The zoom whose pixels are about as large as the sensor's larger side."""
+        item = self.items[0]
+        west, south, east, north = item.bbox
+        rows, cols = item.properties["proj:shape"]
+        shrink = cos_latitude((south + north) / 2)
+        area = (east - west) * shrink * (north - south) * METRES_PER_DEGREE**2 / (rows * cols)
+        ground = 40_075_016.7 * shrink / 256
+        return min(max(math.ceil(math.log2(ground / math.sqrt(area))), 0), 20)
 
     def __getitem__(self, key: str) -> Image:
         """The image of a day (``"2023-03-31"``) or an id: one complex band ``slc``.

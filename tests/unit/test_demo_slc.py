@@ -16,7 +16,7 @@ from jeoview.collection import SlcCollection
 from jeoview.demo.slc import SlcTruth
 from jeoview.engine import Engine
 from jeoview.errors import ParameterError
-from jeoview.image import Image, apply
+from jeoview.image import Image
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +102,15 @@ def test_scatterers_and_their_velocity(stack: SlcCollection, truth: SlcTruth) ->
     assert (candidates & ~truth.scatterers).sum() < 0.03 * (~truth.scatterers).sum()
     west, _, _, north = truth.grid.bbox
     corner = (west, north - 0.002, west + 0.002, north)
-    held = apply("ps_referenced", (series, apply("ps_reference", (series,), {"region": corner, "zoom": 16})), {})
-    velocity, coherence = pixels(held.ps_velocity(wavelength=stack.wavelength, limit=60.0))
+    with pytest.raises(ParameterError, match="reference first"):
+        stack.ps_velocity()
+    with pytest.raises(ParameterError, match="outside"):
+        stack.reference(lon=10.0, lat=45.0)
+    held = stack.reference(bounds=corner)
+    np.testing.assert_array_equal(pixels(held.ps_candidates()), pixels(series.ps_candidates()))
+    dispersion = pixels(held.amplitude_dispersion())[0]
+    np.testing.assert_array_equal(dispersion < 0.25, candidates)
+    velocity, coherence = pixels(held.ps_velocity(limit=60.0))
     sure = candidates & truth.scatterers & (coherence > 0.8)
     assert sure.sum() > 0.9 * truth.scatterers.sum()
     error = velocity[sure] - truth.velocity[sure]
