@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import in_process, insar_tile, load, servers
+from benchmarks import in_process, insar_tile, load, phase, servers
 from benchmarks.report import Report, spread
 from jeoview.engine import Engine
 from jeoview.grid import Grid
@@ -194,7 +194,11 @@ def optical(report: Report, home: Path, rounds: int) -> None:
     everything(report, home, scene, image, tiles)
 
 
-PARTS: dict[str, Callable[[Report, Path, int], None]] = {"optical": optical, "insar": insar_tile.run}
+PARTS: dict[str, Callable[[Report, Path, int], None]] = {
+    "optical": optical,
+    "insar": insar_tile.run,
+    "phase": phase.run,
+}
 
 
 def main() -> None:
