@@ -109,7 +109,11 @@ class Scenes:
 
     def measure(self, node: Node, grid: Grid, bands: Names) -> tuple[int, int]:
         """Bytes to decode when nothing is cached, and layers in time."""
-        decoded = self._reader.cost_stack(self._touching(node, grid), bands, grid)
+        items = self._touching(node, grid)
+        if _is_dense(node):
+            decoded = self._reader.cost_stack(items, bands, grid)
+        else:
+            decoded = sum(self._reader.cost(item, _here(item, bands), grid) for item in items)
         return decoded, len(self.of(node, grid))
 
     def of(self, node: Node, grid: Grid) -> tuple[Item, ...]:

@@ -70,6 +70,8 @@ def compile_all() -> None:
         with _small_file(dtype) as (engine, source):
             for resampling in METHODS:
                 engine.render(source(resampling), tile_grid(_ZOOM, _X, _Y))
+            # Stacks of pairs are read through a kernel of their own.
+            engine.reader.read_stack([engine.catalog.item("warm", "warm")], _NAMES, tile_grid(_ZOOM, _X, _Y), "nearest")
     for chain in examples.chains():
         try:
             examples.compute(chain)
