@@ -15,6 +15,7 @@ from jeoview.kernels.smooth import Kernel, smooth
 from jeoview.kernels.stack import Stack
 from jeoview.operator import BandsInput, Mode, Options, SeriesInput, operator
 from jeoview.operators.insar_pairs import DAYS_PER_YEAR, years_since
+from jeoview.operators.phase import linear_unit
 from jeoview.projection import WEB_MERCATOR
 from jeoview.quantities import Length, Metres
 
@@ -24,7 +25,7 @@ Keep = Literal["low", "high"]
 PASSES = 3
 
 
-@operator(mode=Mode.PIXEL, nodata="own")
+@operator(mode=Mode.PIXEL, nodata="own", unit=linear_unit("temporal_filter", ".mean_phase()"))
 def temporal_filter(series: SeriesInput, *, days: Days | None = None, keep: Keep = "low") -> SeriesInput:
     """Smooth a series in time by a Gaussian mean over the dates that a pixel has.
 
@@ -76,7 +77,7 @@ def _reach(options: Options, grid: Grid) -> int:
     return int(_box_radii(options["sigma"], grid.pad(PASSES * near + PASSES)).sum(axis=0).max())
 
 
-@operator(mode=Mode.NEIGHBOURHOOD, nodata="centre", radius=_reach)
+@operator(mode=Mode.NEIGHBOURHOOD, nodata="centre", radius=_reach, unit=linear_unit("spatial_filter", ".goldstein()"))
 def spatial_filter(image: BandsInput, *, sigma: Length = 2, keep: Keep = "low") -> BandsInput:
     """Smooth an image, or each date of a series, by a mean that is close to a Gaussian.
 

@@ -134,8 +134,11 @@ def test_means_of_wrapped_phase_are_refused_with_what_serves(name: str) -> None:
 def test_other_averages_are_refused_too() -> None:
     with pytest.raises(ParameterError, match="phase_stability"):
         wrapped_series().std()
-    with pytest.raises(ParameterError, match="goldstein"):
-        wrapped_series().first().focal_mean(2)
+    for name in ("focal_mean", "spatial_filter"):
+        with pytest.raises(ParameterError, match=rf"{name}: .*goldstein"):
+            getattr(wrapped_series().first(), name)(2)
+    with pytest.raises(ParameterError, match="mean_phase"):
+        wrapped_series().temporal_filter(30.0)
     with pytest.raises(ParameterError, match="unwrapped"):
         wrapped_series().first().rewrap(4 * np.pi)
     with pytest.raises(ParameterError, match="wrap: the image is in m; expected phase in rad"):
