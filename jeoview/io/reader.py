@@ -28,6 +28,7 @@ from jeoview.warp import check_method, choose_level, gather
 Array = NDArray[Any]
 # Threads of one reader that decode blocks of one tile.
 DECODERS = 2
+MAX_PLACES = 1 << 20
 GEOMETRY_BYTES = 16 << 20
 
 
@@ -212,7 +213,8 @@ class Reader:
 
     def _fill_layers(self, parts: list[stack_read.Part], items: Sequence[ItemLike], out: Array) -> None:
         geometry = parts[0].job.geometry
-        if parts[0].nearest and geometry.blocks:
+        # The place of every pixel takes several times the memory of its value: for a tile, not for a whole sensor.
+        if parts[0].nearest and geometry.blocks and out.shape[2] * out.shape[3] <= MAX_PLACES:
             loads = [load for part in parts for load in part.loads]
             unknown = sum(_key(part.job, row, col, band) not in self.cache for part, row, col, band in loads)
             # To hand over what is in memory takes longer than to take it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +243,25 @@ def test_cost_counts_the_pixels_of_the_sensor(tmp_path: Path) -> None:
     deep = cost(series, lambda *_: (0, 7)).array_bytes
     flat = cost(series, lambda *_: (0, 1)).array_bytes
     assert deep > 3 * flat
+
+
+def test_memory_stays_below_what_is_estimated(tmp_path: Path) -> None:
+    for day, image in zip(DAYS[:2], images(2, (1400, 1400)), strict=True):
+        write(tmp_path / f"{day}.tif", image, crs="EPSG:32632", transform=from_origin(*ORIGIN, STEP, STEP))
+    stack = SlcCollection.from_files(str(tmp_path / "*.tif"))
+    image = stack["2016-08-02"].coherence(stack["2016-08-14"], (9, 21))
+    engine, far = Engine.default(), grid_at(11, 8.9, 43.4, 256, 256)
+    # Compiled and warmed up by a small window.
+    engine.render(image.node, Grid(far.lattice, far.row + 100, far.col + 100, 4, 4))
+    engine.reader.close()
+    tracemalloc.start()
+    try:
+        shown = engine.render(image.node, far)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert np.isfinite(shown.array).sum() > 10_000
+    assert 2 * 1400 * 1400 * 8 < peak < engine.cost(image.node, far).total
 
 
 def test_a_limit_of_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
