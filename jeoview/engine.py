@@ -16,15 +16,15 @@ import numpy as np
 
 from jeoview import chain, planner
 from jeoview.catalog import Catalog
-from jeoview.describe import describe, input_nodes, is_source
+from jeoview.describe import describe, input_nodes, is_native, is_source
 from jeoview.errors import KeyUnknownError, LimitError, ParameterError
 from jeoview.executor import Read, Value, finish, recall
 from jeoview.graph import Node, walk
-from jeoview.grid import Grid, web_mercator
+from jeoview.grid import Grid, Lattice, web_mercator
 from jeoview.io.reader import Reader
 from jeoview.make import below_sliders, bind
 from jeoview.memory import ResultMemory
-from jeoview.operator import Names
+from jeoview.operator import Mode, Names, find
 from jeoview.planner import Cost, Limits, Plan
 from jeoview.projection import WEB_MERCATOR, WGS84, transform
 from jeoview.raster import Kind, Raster, Table
@@ -83,6 +83,7 @@ class Engine:
             settings.max_padding, settings.max_barrier_pixels, max_native_pixels=settings.max_native_pixels
         )
         self._load = lru_cache(maxsize=512)(self._load_text)
+        self._plans = lru_cache(maxsize=256)(self._plan_anywhere)
         self._scenes = Scenes(catalog, store, self.reader)
 
     @classmethod
@@ -124,8 +125,17 @@ class Engine:
     ) -> Plan:
         """What `render` would do."""
         bound, steady = bind(node, parameters), below_sliders(node)
+        if view in (None, grid) and _is_pixelwise(bound):
+            return self._plans(bound, steady, grid.lattice, grid.shape).moved(grid)
+        return self._plan(bound, steady, grid, view)
+
+    def _plan(self, bound: Node, steady: frozenset[str], grid: Grid, view: Grid | None) -> Plan:
         locate = self._scenes.locate
         return planner.plan(bound, grid, view=view, limits=self._limits, steady=steady, locate=locate)
+
+    def _plan_anywhere(self, bound: Node, steady: frozenset[str], lattice: Lattice, shape: tuple[int, int]) -> Plan:
+        """The plan of pixel operators, which is the same for every tile of a zoom but for its place."""
+        return self._plan(bound, steady, Grid(lattice, 0, 0, *shape), None)
 
     def cost(
         self, node: Node, grid: Grid, *, parameters: Mapping[str, Any] | None = None, view: Grid | None = None
@@ -356,6 +366,12 @@ def _note(raster: Raster, answer: dict[str, Any]) -> None:
         known[name] = [_json_number(one) for one in values[:, index]] if series else _json_number(values[index])
         if series:
             answer["dates"] = list(raster.dates)
+
+
+@lru_cache(maxsize=512)
+def _is_pixelwise(root: Node) -> bool:
+    """Whether every operator gives a pixel from the same pixel of its inputs, on the map's own grid."""
+    return all(find(node.operator).mode in (Mode.SOURCE, Mode.PIXEL) and not is_native(node) for node in walk(root))
 
 
 def _json_number(value: Any) -> Any:

@@ -107,6 +107,13 @@ class Plan:
     steps: tuple[Step, ...]
     grid: Grid
 
+    def moved(self, grid: Grid) -> Plan:
+        """The same plan on another grid; it must be one in which every step works on the pixels of the result."""
+        steps = (
+            Step(s.node, None, grid, s.bands, s.needs, grid, s.input_bands, s.keep, None, None) for s in self.steps
+        )
+        return Plan(tuple(steps), grid)
+
     @property
     def padding(self) -> int:
         """Widest padding of the tile's own stage, in pixels."""
