@@ -28,7 +28,7 @@ from jeoview.warp import check_method, choose_level, gather
 Array = NDArray[Any]
 # Threads of one reader that decode blocks of one tile.
 DECODERS = 2
-MAX_PLACES = 1 << 20
+MAX_PLACES = 1 << 18
 GEOMETRY_BYTES = 16 << 20
 
 
