@@ -64,7 +64,13 @@ class Raster:
         if bands == self.bands:
             return self
         index = [self.bands.index(band) for band in bands]
-        array = self.array[index] if self.kind is not Kind.SERIES else self.array[:, index]
+        if self.kind is Kind.SERIES:
+            array = self.array[:, index]
+        elif index and index == list(range(index[0], index[0] + len(index))):
+            # Neighbours are a view, no copy: an operator never writes into what it is given.
+            array = self.array[index[0] : index[0] + len(index)]
+        else:
+            array = self.array[index]
         return replace(self, array=array, bands=bands)
 
     def rgba(self) -> Array:

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from jeoview.errors import ParameterError, choices
+from jeoview.kernels.ratio import difference_over_sum
 from jeoview.operator import BandsInput, Mode, Names, Options, Schema, constant_unit, operator
 from jeoview.operators.algebra import power_of
 from jeoview.quantities import BandName
@@ -47,10 +48,11 @@ def normalized_difference(image: BandsInput, *, a: BandName = "nir", b: BandName
         One band, -1 to 1 for values that are not negative.
     """
     first, second = (image.array[image.bands.index(band)] for band in (a, b))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        array = (first - second) / (first + second)
-    array[np.isinf(array)] = np.nan
-    return replace(image, array=array[None], bands=("normalized_difference",))
+    if np.iscomplexobj(image.array):
+        raise ParameterError("normalized_difference: the bands are complex; take .amplitude() or .phase() first")
+    array = np.empty((1, *first.shape), dtype=np.float32)
+    difference_over_sum(first, second, array[0])
+    return replace(image, array=array, bands=("normalized_difference",))
 
 
 MAX_LENGTH = 2000
