@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import in_process, insar_tile, load, phase, servers
+from benchmarks import in_process, insar_tile, load, phase, servers, slc
 from benchmarks.report import Report, spread
 from jeoview.engine import Engine
 from jeoview.grid import Grid
@@ -198,6 +198,7 @@ PARTS: dict[str, Callable[[Report, Path, int], None]] = {
     "optical": optical,
     "insar": insar_tile.run,
     "phase": phase.run,
+    "slc": slc.run,
 }
 
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 ITERATIONS = 20
-CLOSE = 1e-9
+# The error after a step is about its square.
+CLOSE = 1e-5
 
 
 @njit(cache=True, nogil=True)
