@@ -21,6 +21,8 @@ from jeoview.kernels import slc_series
 from jeoview.operators.slc_series import ps_reference, ps_velocity
 from jeoview.projection import WEB_MERCATOR, WGS84, transform
 from jeoview.raster import Kind, Raster
+from tests.contracts.test_seams import assert_seamless
+from tests.synthetic import grid_at
 
 Complexes = NDArray[np.complex64]
 
@@ -83,6 +85,18 @@ def test_amsterdam_on_the_map_has_the_coherence_of_its_pixels(amsterdam: SlcColl
         shown = engine.point(image.node, lon, lat, 19)["values"]["coherence"]
         around = values[max(row - 1, 0) : row + 2, max(col - 1, 0) : col + 2]
         assert np.isclose(around, shown, atol=1e-6).any(), (row, col)
+
+
+@pytest.mark.parametrize("zoom", [11, 13, 15, 17])
+def test_amsterdam_has_no_seams(amsterdam: SlcCollection, zoom: int) -> None:
+    """Tiles, also over the edge of the data, are cuts of the whole, whoever asks first."""
+    a, b = amsterdam["2023-03-31"], amsterdam["2023-03-19"]
+    image = a.interferogram(b).multilook(1, 4).phase().mask(a.coherence(b, (2, 7)) > 0.3)
+    # The northern corner: the first line's last sample.
+    corner = grid_at(zoom, 4.8893, 52.3775, 90, 110)
+    area = Grid(corner.lattice, corner.row - 11, corner.col - 13, 90, 110)
+    whole = assert_seamless(lambda grid, view: Engine.default().render(image.node, grid, view=view), area, area, 37)
+    assert np.isfinite(whole.array).any()
 
 
 def known_places(stack: SlcCollection) -> list[tuple[int, int, float, float]]:

@@ -17,11 +17,12 @@ from rasterio.transform import from_origin
 
 import jeoview as jv
 import jeoview.export
+from jeoview import native
 from jeoview.collection import SlcCollection
 from jeoview.engine import Engine
 from jeoview.errors import BandError, CollectionError, LimitError, ParameterError, SourceError
 from jeoview.geolocation import Geolocation
-from jeoview.grid import Grid, region_grid, web_mercator
+from jeoview.grid import Frame, Grid, region_grid, web_mercator
 from jeoview.planner import cost
 from jeoview.raster import Raster
 from jeoview.settings import settings
@@ -317,6 +318,25 @@ def test_a_raster_of_places_is_inverted(turn: float) -> None:
     np.testing.assert_allclose(found[1], col, atol=1e-6)
     outside = where.locate("EPSG:4326", np.array([turn + 9.0, turn + 11.0, np.nan]), np.array([45.0, 44.0, 45.0]))
     assert np.isnan(outside).all()
+
+
+def test_a_large_raster_of_places_is_thinned_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "MAX_NODES", 4000)
+    monkeypatch.setattr(native, "STRIP", 10_000)
+    asked: list[Grid] = []
+
+    def places(grid: Grid) -> NDArray[np.float64]:
+        asked.append(grid)
+        rows = np.arange(grid.row, grid.row + grid.height)[:, None] + 0.5
+        cols = np.arange(grid.col, grid.col + grid.width)[None] + 0.5
+        return np.stack([10 + 2e-5 * cols - 4e-6 * rows, 45 - 1e-5 * rows - 3e-6 * cols])
+
+    where = native.located(places, Frame("0" * 16, (303, 407)))
+    assert len(asked) > 3
+    assert where.places[0].size < 5000
+    row, col = np.array([0.1, 302.9, 150.0, 299.7]), np.array([0.1, 406.9, 3.0, 203.3])
+    found = where.locate("EPSG:4326", 10 + 2e-5 * col - 4e-6 * row, 45 - 1e-5 * row - 3e-6 * col)
+    np.testing.assert_allclose(found, [row, col], atol=1e-5)
 
 
 def test_control_points_without_order() -> None:
