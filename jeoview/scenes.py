@@ -70,7 +70,7 @@ class Scenes:
         self._store = store
         self._reader = reader
         self._frozen = lru_cache(maxsize=128)(self._load)
-        self._near = lru_cache(maxsize=256)(self._choose)
+        self._near = lru_cache(maxsize=1024)(self._choose)
         self._located = lru_cache(maxsize=8)(self._locate)
 
     def layers(self, node: Node, grid: Grid) -> tuple[Layer, ...]:
@@ -109,11 +109,11 @@ class Scenes:
 
     def measure(self, node: Node, grid: Grid, bands: Names) -> tuple[int, int]:
         """Bytes to decode when nothing is cached, and layers in time."""
-        items = self._touching(node, grid)
+        items, resampling = self._touching(node, grid), options_of(node)["resampling"]
         if _is_dense(node):
-            decoded = self._reader.cost_stack(items, bands, grid)
+            decoded = self._reader.cost_stack(items, bands, grid, resampling)
         else:
-            decoded = sum(self._reader.cost(item, _here(item, bands), grid) for item in items)
+            decoded = sum(self._reader.cost(item, _here(item, bands), grid, resampling) for item in items)
         return decoded, len(self.of(node, grid))
 
     def of(self, node: Node, grid: Grid) -> tuple[Item, ...]:

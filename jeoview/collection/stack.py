@@ -21,6 +21,7 @@ from jeoview.io.reader import Reader
 from jeoview.io.stack import CHUNK, StoredBand, stored_bands
 from jeoview.io.stack_write import COHERENCE, COMPLEX, FLOAT, PHASE, Packing, StackPlan, write_stack
 from jeoview.progress import job
+from jeoview.raster import Array
 from jeoview.settings import MIB, settings
 from jeoview.store import shared_store
 
@@ -185,7 +186,7 @@ def _write(plan: CopyPlan, target: Path, *, progress: bool) -> None:
     store = StackPlan(_common_grid(reader, bands), layers, plan.packings, attributes)
     window = _window(reader, bands, max(layers.values()))
 
-    def read(band: str, grid: Grid) -> object:
+    def read(band: str, grid: Grid) -> Array:
         return reader.read_stack(bands[band], [band], grid, "nearest")[:, 0]
 
     total = len(bands) * sum(1 for _ in store.windows(*window))

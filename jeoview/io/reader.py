@@ -135,7 +135,9 @@ class Reader:
             item_east += 360.0
         return any(item_west + turn <= east and item_east + turn >= west for turn in (-360.0, 0.0, 360.0))
 
-    def cost_stack(self, items: Sequence[ItemLike], bands: Sequence[str], grid: Grid) -> int:
+    def cost_stack(
+        self, items: Sequence[ItemLike], bands: Sequence[str], grid: Grid, resampling: str = "bilinear"
+    ) -> int:
         """Bytes that would be decoded for `read_stack` when nothing is cached; a block that items share counts once.
 
         Raises
@@ -143,9 +145,9 @@ class Reader:
         SourceError, RefusedError
             As `read`.
         """
-        return sum(decoded_bytes(part.job) for part in self._parts(items, bands, grid, "bilinear"))
+        return sum(decoded_bytes(part.job) for part in self._parts(items, bands, grid, resampling))
 
-    def cost(self, item: ItemLike, bands: Sequence[str], grid: Grid) -> int:
+    def cost(self, item: ItemLike, bands: Sequence[str], grid: Grid, resampling: str = "bilinear") -> int:
         """Bytes that would be decoded for a read when nothing is cached.
 
         Raises
@@ -153,7 +155,7 @@ class Reader:
         BandError, SourceError, RefusedError
             As `read`.
         """
-        return sum(decoded_bytes(job) for job in self._jobs(item, bands, grid, "bilinear"))
+        return sum(decoded_bytes(job) for job in self._jobs(item, bands, grid, resampling))
 
     def native_grid(self, item: ItemLike, band: str) -> Grid:
         """The full-resolution grid of a band's file.

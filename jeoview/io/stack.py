@@ -197,7 +197,7 @@ def _unpacked(data: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Arra
     if said != block.nbytes:
         raise SourceError(_DAMAGED)
     try:
-        imagecodecs.blosc_decode(data, numthreads=1, out=block.reshape(-1).view(np.uint8))
+        imagecodecs.blosc_decode(data, numthreads=1, out=block.reshape(-1).view(np.uint8).data)
     except (RuntimeError, ValueError) as error:
         raise SourceError(_DAMAGED) from error
     return block

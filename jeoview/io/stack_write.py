@@ -223,7 +223,7 @@ class ShardWriter:
         if packed is None:
             raise TooLargeError
         data = imagecodecs.blosc_encode(
-            packed, level=5, compressor="lz4", shuffle="bitshuffle", typesize=packed.itemsize, numthreads=1
+            packed.tobytes(), level=5, compressor="lz4", shuffle="bitshuffle", typesize=packed.itemsize, numthreads=1
         )
         self._index[row, col] = self._stream.tell(), len(data)
         self._stream.write(data)
