@@ -84,7 +84,7 @@ _of_points = lru_cache(maxsize=16)(Geolocation.of_points)
 
 
 # A tile that is planned anew, or for several results at once, has its positions ready: a megabyte each.
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _positions(locator: Locator, target: Grid) -> Positions:
     return locator.positions(target)
 
@@ -112,10 +112,12 @@ def located(read: Callable[[Grid], Array], frame: Frame) -> Geolocation:
     """
     height, width = frame.shape
     every = max(1, math.ceil(math.sqrt(height * width / MAX_NODES)))
-    rows = max(1, STRIP // width // every) * every
+    # As many rows at once as memory is meant for; of a very wide source the one row of each that is kept.
+    rows = STRIP // width // every * every
+    step = rows or every
     parts = [
-        read(Grid(frame.lattice, row, 0, min(rows, height - row), width))[:, ::every, ::every].astype(np.float64)
-        for row in range(0, height, rows)
+        read(Grid(frame.lattice, row, 0, min(rows or 1, height - row), width))[:, ::every, ::every].astype(np.float64)
+        for row in range(0, height, step)
     ]
     lon, lat = np.concatenate(parts, axis=1)
     unknown = (lon == 0.0) & (lat == 0.0)

@@ -320,9 +320,10 @@ def test_a_raster_of_places_is_inverted(turn: float) -> None:
     assert np.isnan(outside).all()
 
 
-def test_a_large_raster_of_places_is_thinned_out(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("strip", [10_000, 300])
+def test_a_large_raster_of_places_is_thinned_out(monkeypatch: pytest.MonkeyPatch, strip: int) -> None:
     monkeypatch.setattr(native, "MAX_NODES", 4000)
-    monkeypatch.setattr(native, "STRIP", 10_000)
+    monkeypatch.setattr(native, "STRIP", strip)
     asked: list[Grid] = []
 
     def places(grid: Grid) -> NDArray[np.float64]:
@@ -333,6 +334,7 @@ def test_a_large_raster_of_places_is_thinned_out(monkeypatch: pytest.MonkeyPatch
 
     where = native.located(places, Frame("0" * 16, (303, 407)))
     assert len(asked) > 3
+    assert max(grid.height * grid.width for grid in asked) <= max(strip, 407)
     assert where.places[0].size < 5000
     row, col = np.array([0.1, 302.9, 150.0, 299.7]), np.array([0.1, 406.9, 3.0, 203.3])
     found = where.locate("EPSG:4326", 10 + 2e-5 * col - 4e-6 * row, 45 - 1e-5 * row - 3e-6 * col)
