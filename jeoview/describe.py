@@ -71,15 +71,18 @@ def _describe(node: Node) -> Schema:
     if found.mode is Mode.SOURCE:
         frame = Frame(options["frame"], options["shape"]) if "frame" in options else None
         known = {name: options[name] for name in _SOURCE_FIELDS if name in options}
-        return Schema(found.kind, **known, frame=frame, is_complex=bool(frame or options.get("is_complex")))
+        is_complex, pairs = bool(frame or options.get("is_complex")), options.get("stack") == "pairs"
+        return Schema(found.kind, **known, frame=frame, is_complex=is_complex, pairs=pairs)
     for name in band_fields(found):
         for band in options[name] if isinstance(options[name], tuple) else (options[name],):
             if band is not None:
                 inputs[0].band(band, found.name)
+    _check_tables(found, inputs)
     bands = found.bands(options, inputs)
-    lifts = _lifts(found, inputs)
+    kind = Kind.SERIES if _lifts(found, inputs) else found.kind
+    dates, pairs = _layers(found, kind, inputs)
     return Schema(
-        kind=Kind.SERIES if lifts else found.kind,
+        kind=kind,
         bands=bands,
         common_names={
             alias: band
@@ -95,10 +98,31 @@ def _describe(node: Node) -> Schema:
         },
         bbox=_joint_bbox(inputs),
         unit=found.unit({**options, **_numbers(found, node)}, inputs),
-        dates=_joint_dates(found, inputs) if lifts else None,
+        dates=dates,
         frame=_frame(found, options, inputs),
         is_complex=_is_complex(found, inputs),
+        table=found.name if kind is Kind.TABLE else "",
+        pairs=pairs,
     )
+
+
+def _check_tables(found: Operator, inputs: tuple[Schema, ...]) -> None:
+    """Refuse the table of another operator than the one that is applied."""
+    for schema in inputs:
+        if schema.kind is Kind.TABLE and schema.table != found.table:
+            raise ParameterError(f"{found.name}: got a table of {schema.table}(); expected one of {found.table}()")
+
+
+def _layers(found: Operator, kind: Kind, inputs: tuple[Schema, ...]) -> tuple[Dates | None, bool | None]:
+    """The dates of a series, or of the one that a table was fitted to; and whether its layers are pairs."""
+    if kind not in (Kind.SERIES, Kind.TABLE):
+        return None, None
+    if found.layers != "kept":
+        return None, found.layers == "pairs"
+    known = {schema.pairs for schema in inputs if schema.pairs is not None}
+    if len(known) > 1:
+        raise ParameterError(f"{found.name}: the layers of one series are pairs of dates, those of another are dates")
+    return _joint_dates(found, inputs), known.pop() if known else None
 
 
 def _is_complex(found: Operator, inputs: tuple[Schema, ...]) -> bool:

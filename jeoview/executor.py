@@ -185,15 +185,20 @@ def _call(found: Operator, inputs: list[Any], options: dict[str, Any], step: Ste
     if any(isinstance(item, Raster) and np.iscomplexobj(item.array) for item in inputs):
         refuse_complex(found)
     if not is_lifted(step.node):
-        result: Value = found.function(*inputs, **options)
-        return result
+        return _computed(found, inputs, options)
     dates = _joint_dates(found, inputs)
-    each = [found.function(*[_at_date(item, index) for item in inputs], **options) for index in range(len(dates))]
+    each = [_computed(found, [_at_date(item, index) for item in inputs], options) for index in range(len(dates))]
     if not each:
         none = np.empty((0, len(step.bands), *step.input_grid.shape), dtype=np.float32)
         return Raster(none, step.input_grid, Kind.SERIES, step.bands)
-    first: Raster = each[0]
+    first = each[0]
     return replace(first, array=np.stack([one.array for one in each]), kind=Kind.SERIES, dates=dates)
+
+
+def _computed(found: Operator, inputs: list[Any], options: dict[str, Any]) -> Any:
+    # Absurd values, such as a fill value that nobody declared, make absurd results; that is nothing to log for every tile.
+    with np.errstate(over="ignore"):
+        return found.function(*inputs, **options)
 
 
 def _joint_dates(found: Operator, inputs: list[Any]) -> tuple[str, ...]:

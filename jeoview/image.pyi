@@ -815,7 +815,7 @@ class Image:
         """
         ...
     def mean(self) -> Image:
-        r"""Mean over time; NaN where no date is valid.
+        r"""Mean over time, of complex numbers as such; NaN where no date is valid.
 
         Notes
         -----

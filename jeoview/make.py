@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -138,8 +137,8 @@ def _check_image(found: Operator, item: Input, value: Any) -> Argument:
     value = plain(value)
     number = value.default if isinstance(value, Parameter) else value
     if item.scalar and isinstance(number, (int, float)) and not isinstance(number, bool):
-        if abs(number) > sys.float_info.max:
-            raise ParameterError(f"{where}: got {short(value)}; expected a finite number")
+        if abs(number) > LARGEST:
+            raise ParameterError(f"{where}: got {short(value)}; expected a finite number (of float32)")
         return value if isinstance(value, Parameter) else freeze(float(number), where)
     expected = "an image or a number" if item.scalar else "an image"
     raise ParameterError(f"{where}: got {short(value)}; expected {expected}")
@@ -202,6 +201,8 @@ def _with_sliders(checked: Argument, given: Any) -> Argument:
     return checked
 
 
+# Of float32, which pixels are.
+LARGEST = (2.0 - 2.0**-23) * 2.0**127
 FIT_PIXELS = 1024
 FULL_PIXELS = 2048
 

@@ -84,6 +84,7 @@ BandRule = Callable[[Options, tuple[Schema, ...]], Names]
 DemandRule = Callable[[Options, Names, tuple[Schema, ...]], tuple[Names, ...]]
 RadiusRule = Callable[[Options, Grid], int]
 Complex = Literal["refused", "kept", "used", "made"]
+Layers = Literal["kept", "dates", "pairs"]
 LooksRule = Callable[[Options], tuple[int, int]]
 UnitRule = Callable[[Options, tuple[Schema, ...]], str]
 
@@ -107,6 +108,8 @@ class Operator:
     unit: UnitRule
     native: bool | None
     complex_numbers: Complex
+    table: str
+    layers: Layers
     upgrades: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]
 
     @property
@@ -226,6 +229,8 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
     unit: UnitRule = same_unit,
     native: bool | None = None,
     complex_numbers: Complex = "refused",
+    table: str = "",
+    layers: Layers = "kept",
     upgrades: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] | None = None,
 ) -> Callable[[F], F]:
     """Register a function as an operator.
@@ -260,6 +265,10 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
     complex_numbers : {"refused", "kept", "used", "made"}
         Whether the images may be complex: ``kept`` gives complex numbers where an image is, ``used`` real ones,
         ``made`` gives complex ones of anything.
+    table : str
+        The operator whose table this one applies; another one's is refused.
+    layers : {"kept", "dates", "pairs"}
+        Of a series that is made: those of the series given, or others, by date or by pair.
     upgrades : mapping, optional
         From an older version to the arguments of this one.
 
@@ -303,6 +312,8 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
             unit=unit,
             native=native,
             complex_numbers=complex_numbers,
+            table=table,
+            layers=layers,
             upgrades=upgrades or {},
         )
         return function

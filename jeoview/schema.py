@@ -38,6 +38,10 @@ class Schema:
         The sensor's own pixels, where the result can be computed at them.
     is_complex : bool
         Whether the values are complex numbers, as far as the chain says.
+    table : str
+        The operator that fitted a table: what stands in it.
+    pairs : bool, optional
+        Whether the layers of a series are pairs of dates, or single dates.
     """
 
     kind: Kind
@@ -49,6 +53,8 @@ class Schema:
     dates: Dates | None = None
     frame: Frame | None = None
     is_complex: bool = False
+    table: str = ""
+    pairs: bool | None = None
 
     def band(self, name: str, where: str) -> str:
         """The band of a name or common name.

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from jeoview.errors import ParameterError
-from jeoview.operator import BandsInput, Mode, Names, Options, Schema, constant_unit, operator, same_bands
+from jeoview.operator import BandRule, BandsInput, Mode, Names, Options, Schema, constant_unit, operator, same_bands
 from jeoview.quantities import WRAPPED_MARK, is_wrapped, same_word
 from jeoview.raster import Array, Raster
 
@@ -304,15 +304,26 @@ def linear_scale_range(
     return _apply(lambda values: (np.clip(values, low, high) - low) * factor + np.float32(output_min), x)
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=joint_bands, unit=chosen_unit, complex_numbers="kept")
+def _decided(name: str, condition: int) -> BandRule:
+    """Bands of an operator one of whose inputs is true or false, and so not complex."""
+
+    def rule(options: Options, inputs: tuple[Schema, ...]) -> Names:
+        if inputs[condition].is_complex:
+            raise ParameterError(f"{name}: the condition holds complex numbers; compare their .phase() or .amplitude()")
+        return joint_bands(options, inputs)
+
+    return rule
+
+
+@operator(mode=Mode.PIXEL, nodata="own", bands=_decided("where", 0), unit=chosen_unit, complex_numbers="kept")
 def where(condition: BandsInput, x: BandsInput | float, y: BandsInput | float) -> BandsInput:
     """Choose x where the condition is true (not 0), y where it is 0; NaN where the condition is NaN."""
-    chosen = np.where(condition.array != 0, _values(x), _values(y)).astype(np.float32)
+    chosen = np.where(condition.array != 0, _values(x), _values(y))
     chosen[np.broadcast_to(np.isnan(condition.array), chosen.shape)] = np.nan
     return replace(first_named(condition, x, y), array=chosen)
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=joint_bands, complex_numbers="kept")
+@operator(mode=Mode.PIXEL, nodata="own", bands=_decided("mask", 1), complex_numbers="kept")
 def mask(x: BandsInput, condition: BandsInput) -> BandsInput:
     """Keep x where the condition is true (not 0); NaN where it is 0 or NaN.
 

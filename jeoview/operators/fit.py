@@ -52,6 +52,7 @@ def _image_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
     bands=_image_bands,
     demand=with_table,
     unit=constant_unit(""),
+    table="quantiles",
 )
 def stretch_by(image: BandsInput, table: TableInput) -> BandsInput:
     """Map the lowest to the highest quantile of each band's table to 0..1, values outside to the nearer end."""

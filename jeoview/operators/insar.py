@@ -20,7 +20,16 @@ from jeoview.kernels.parts import in_parts
 from jeoview.kernels.stack import Stack
 from jeoview.kernels.weights import Weight, Weighting
 from jeoview.operator import Mode, Names, Options, Schema, SeriesInput, TableInput, constant_unit, operator, with_table
-from jeoview.operators.insar_pairs import COHERENCE, PHASE, Wavelength, elimination_of, layers, pair_dates, phase_only
+from jeoview.operators.insar_pairs import (
+    COHERENCE,
+    PHASE,
+    Wavelength,
+    check_pairs,
+    elimination_of,
+    layers,
+    pair_dates,
+    phase_only,
+)
 from jeoview.raster import Kind, Raster, Table
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -61,7 +70,7 @@ def _referenced_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return inputs[0].bands
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_referenced_bands, demand=with_table)
+@operator(mode=Mode.PIXEL, nodata="own", bands=_referenced_bands, demand=with_table, table="reference_phase")
 def referenced(stack: SeriesInput, table: TableInput) -> SeriesInput:
     """Subtract from every pair its phase at the reference.
 
@@ -149,8 +158,9 @@ def check_inversion(name: str, options: Options, inputs: tuple[Schema, ...]) -> 
     BandError
         If the stack lacks a band that is needed.
     ParameterError
-        If looks are missing.
+        If looks are missing, or the layers are dates, not pairs.
     """
+    check_pairs(name, inputs[0])
     for band in needed_bands(options, (), inputs)[0]:
         inputs[0].band(band, name)
     if options["weight"] == "variance" and options["looks"] is None:
@@ -164,7 +174,9 @@ def _displacement(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return ("displacement",)
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_displacement, demand=needed_bands, unit=constant_unit("m"))
+@operator(
+    mode=Mode.PIXEL, nodata="own", bands=_displacement, demand=needed_bands, unit=constant_unit("m"), layers="dates"
+)
 def invert(
     stack: SeriesInput,
     *,

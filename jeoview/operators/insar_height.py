@@ -65,7 +65,11 @@ def height_correlation(series: SeriesInput, height: BandsInput) -> TableInput:
 
 
 def _corrected_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
-    _line_band("height_corrected", inputs)
+    band = _line_band("height_corrected", inputs)
+    if inputs[2].bands != (band,):
+        raise BandError(
+            f"height_corrected: the table is of {inputs[2].bands[0]!r}, and the series has {band!r} to correct"
+        )
     return inputs[0].bands
 
 
@@ -73,7 +77,7 @@ def _wanted_and_height(options: Options, wanted: Names, inputs: tuple[Schema, ..
     return wanted, inputs[1].bands, inputs[2].bands
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_corrected_bands, demand=_wanted_and_height)
+@operator(mode=Mode.PIXEL, nodata="own", bands=_corrected_bands, demand=_wanted_and_height, table="height_correlation")
 def height_corrected(
     series: SeriesInput, height: BandsInput, table: TableInput, *, min_correlation: Fraction = 0.3
 ) -> SeriesInput:

@@ -9,7 +9,7 @@ import numpy as np
 
 from jeoview.kernels.unwrapping import LOOPS, REPAIRS, Cycles, closures, corrected, integers, repairs
 from jeoview.operator import BandsInput, Mode, Names, Options, Schema, SeriesInput, constant_unit, operator
-from jeoview.operators.insar_pairs import PHASE, layers, pair_dates, phase_only
+from jeoview.operators.insar_pairs import PHASE, check_pairs, layers, pair_dates, phase_only
 from jeoview.raster import Array, Kind, Raster
 
 
@@ -20,6 +20,7 @@ def cycles_of(intervals: Names) -> Cycles:
 
 
 def _loop_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    check_pairs("loop_closure", inputs[0])
     inputs[0].band(PHASE, "loop_closure")
     return LOOPS
 
@@ -46,11 +47,19 @@ def loop_closure(stack: SeriesInput) -> BandsInput:
 
 
 def _integer_band(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    check_pairs("closure_integers", inputs[0])
     inputs[0].band(PHASE, "closure_integers")
     return ("closure_integer",)
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_integer_band, demand=phase_only, unit=constant_unit("turns"))
+@operator(
+    mode=Mode.PIXEL,
+    nodata="own",
+    bands=_integer_band,
+    demand=phase_only,
+    unit=constant_unit("turns"),
+    layers="pairs",
+)
 def closure_integers(stack: SeriesInput) -> SeriesInput:
     """Whole turns that the closure of every loop is away from its wrapped value, round((C - wrap C) / 2 pi).
 
@@ -75,6 +84,7 @@ def closure_integers(stack: SeriesInput) -> SeriesInput:
 
 
 def _repair_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    check_pairs("unwrapping_errors", inputs[0])
     inputs[0].band(PHASE, "unwrapping_errors")
     return REPAIRS
 
@@ -100,6 +110,7 @@ def unwrapping_errors(stack: SeriesInput) -> BandsInput:
 
 
 def _corrected_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    check_pairs("correct_unwrapping", inputs[0])
     inputs[0].band(PHASE, "correct_unwrapping")
     return inputs[0].bands
 

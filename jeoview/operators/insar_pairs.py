@@ -99,6 +99,32 @@ def triplets_of(intervals: tuple[str, ...]) -> NDArray[np.int64]:
     return triplets(pair_dates(intervals).network)
 
 
+def check_pairs(name: str, schema: Schema) -> None:
+    """Refuse a series of dates where pairs are needed.
+
+    Raises
+    ------
+    ParameterError
+        If the layers are known to be dates.
+    """
+    if schema.pairs is False:
+        raise ParameterError(
+            f"{name}: the layers of the series are dates; expected a stack of interferograms, earlier/later date each"
+        )
+
+
+def check_dates(name: str, schema: Schema) -> None:
+    """Refuse a stack of pairs where dates are needed.
+
+    Raises
+    ------
+    ParameterError
+        If the layers are known to be pairs.
+    """
+    if schema.pairs:
+        raise ParameterError(f"{name}: the layers of the series are pairs of dates; expected dates, as .invert() gives")
+
+
 def layers(stack: Raster, band: str) -> Stack:
     """One band of a stack for a kernel."""
     return Stack.of(stack.array, stack.bands.index(band))

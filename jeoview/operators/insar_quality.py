@@ -12,7 +12,16 @@ from jeoview.kernels.inversion import QUALITY, assess
 from jeoview.kernels.weights import Weight
 from jeoview.operator import BandsInput, Mode, Names, Options, Schema, SeriesInput, constant_unit, operator
 from jeoview.operators.insar import Fraction, Gamma, Inversion, Looks, Method, check_inversion, needed_bands
-from jeoview.operators.insar_pairs import PHASE, Wavelength, layers, pair_dates, phase_only, triplets_of
+from jeoview.operators.insar_pairs import (
+    PHASE,
+    Wavelength,
+    check_dates,
+    check_pairs,
+    layers,
+    pair_dates,
+    phase_only,
+    triplets_of,
+)
 from jeoview.raster import Array, Kind, Raster
 
 
@@ -67,6 +76,8 @@ def inversion_quality(
 
 
 def _series_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    check_pairs("series_quality", inputs[0])
+    check_dates("series_quality", inputs[1])
     inputs[0].band(PHASE, "series_quality")
     inputs[1].band("displacement", "series_quality")
     return QUALITY[:2]
@@ -119,6 +130,7 @@ TRIPLETS = ("triplet_coherence", "triplet_bias")
 
 
 def _triplet_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    check_pairs("triplet_quality", inputs[0])
     inputs[0].band(PHASE, "triplet_quality")
     return TRIPLETS
 

@@ -64,7 +64,7 @@ def _stack_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return inputs[0].bands
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_stack_bands, demand=with_table, native=False)
+@operator(mode=Mode.PIXEL, nodata="own", bands=_stack_bands, demand=with_table, native=False, table="ramps")
 def deramped(stack: SeriesInput, table: TableInput) -> SeriesInput:
     """Subtract from every pair the surface that was fitted to it.
 

@@ -44,10 +44,21 @@ def _quantile(stack: Array, q: float) -> Array:
     return stack[0] if len(stack) == 1 else reduce.quantile(stack, q)
 
 
-@operator(mode=Mode.PIXEL, nodata="skip", unit=linear_unit("mean", MEAN_PHASE))
+@operator(mode=Mode.PIXEL, nodata="skip", unit=linear_unit("mean", MEAN_PHASE), complex_numbers="kept")
 def mean(series: SeriesInput) -> BandsInput:
-    """Mean over time; NaN where no date is valid."""
-    return _reduced(series, reduce.moments(series.array)[0])
+    """Mean over time, of complex numbers as such; NaN where no date is valid."""
+    return _reduced(series, _mean(series.array))
+
+
+def _mean(stack: Array) -> Array:
+    if not np.iscomplexobj(stack):
+        return reduce.moments(stack)[0]
+    # A number is valid as a whole: both its parts are, or neither.
+    valid = ~np.isnan(stack)
+    real, imaginary = (
+        reduce.moments(np.where(valid, part, np.float32(np.nan)))[0] for part in (stack.real, stack.imag)
+    )
+    return real + np.complex64(1j) * imaginary
 
 
 @operator(mode=Mode.PIXEL, nodata="skip", unit=linear_unit("std", ".phase_stability()"))
@@ -56,9 +67,11 @@ def std(series: SeriesInput) -> BandsInput:
     return _reduced(series, reduce.moments(series.array)[1])
 
 
-@operator(mode=Mode.PIXEL, nodata="skip", unit=constant_unit("dates"))
+@operator(mode=Mode.PIXEL, nodata="skip", unit=constant_unit("dates"), complex_numbers="used")
 def count(series: SeriesInput) -> BandsInput:
     """Number of valid dates, 0 where there is none; to be shown beside a composite."""
+    if np.iscomplexobj(series.array):
+        return _reduced(series, np.sum(~np.isnan(series.array), axis=0, dtype=np.float32))
     return _reduced(series, reduce.moments(series.array)[2])
 
 

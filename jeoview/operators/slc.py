@@ -18,7 +18,19 @@ from jeoview.grid import Grid
 from jeoview.kernels import slc as kernel
 from jeoview.kernels.angles import angles_of
 from jeoview.kernels.slc_blocks import block_means
-from jeoview.operator import BandRule, BandsInput, Mode, Names, Options, Schema, SeriesInput, constant_unit, operator
+from jeoview.operator import (
+    BandRule,
+    BandsInput,
+    Mode,
+    Names,
+    Options,
+    Schema,
+    SeriesInput,
+    constant_unit,
+    operator,
+    same_demand,
+)
+from jeoview.operators.algebra import first_named, joint_bands
 from jeoview.operators.phase import linear_unit
 from jeoview.operators.source import ItemsKey
 from jeoview.quantities import WRAPPED, BandName, Box, Dates
@@ -115,7 +127,7 @@ def _named(name: str) -> BandRule:
     """Bands called after what they are; where there are several, with the band they are of."""
 
     def rule(options: Options, inputs: tuple[Schema, ...]) -> Names:
-        bands = max((schema.bands for schema in inputs), key=len)
+        bands = joint_bands(options, inputs)
         return (name,) if len(bands) == 1 else tuple(f"{name}_{band}" for band in bands)
 
     return rule
@@ -123,12 +135,9 @@ def _named(name: str) -> BandRule:
 
 def _by_position(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> tuple[Names, ...]:
     """Band by band; a single band serves all."""
-    several = next((schema.bands for schema in inputs if len(schema.bands) > 1), inputs[0].bands)
-    suffixes = {band: position for position, band in enumerate(several)}
-    positions = [suffixes[band.partition("_")[2]] for band in wanted] if len(several) > 1 else [0]
-    return tuple(
-        schema.bands if len(schema.bands) == 1 else tuple(schema.bands[i] for i in positions) for schema in inputs
-    )
+    several = joint_bands(options, inputs)
+    names = tuple(band.partition("_")[2] for band in wanted) if len(several) > 1 else several
+    return same_demand(options, names, inputs)
 
 
 def _pairs(a: Raster, b: Raster) -> list[tuple[Array, Array]]:
@@ -162,7 +171,7 @@ def interferogram(a: BandsInput, b: BandsInput) -> BandsInput:
     out = np.empty((len(pairs), *a.array.shape[-2:]), dtype=np.complex64)
     for (one, other), layer in zip(pairs, out, strict=True):
         kernel.interfere(one, other, layer)
-    return replace(a, array=out)
+    return replace(first_named(a, b), array=out)
 
 
 @operator(
@@ -231,7 +240,7 @@ def coherence(a: BandsInput, b: BandsInput, *, window: tuple[Side, Side] = (3, 1
     out = np.empty((len(pairs), *a.array.shape[-2:]), dtype=np.float32)
     for (one, other), layer in zip(pairs, out, strict=True):
         kernel.coherence(one, other, window, (a.grid.row, a.grid.col), layer)
-    return replace(a, array=out)
+    return replace(first_named(a, b), array=out)
 
 
 @operator(mode=Mode.PIXEL, nodata="any", unit=constant_unit(WRAPPED), complex_numbers="used")

@@ -25,7 +25,7 @@ from jeoview.operator import (
     operator,
     with_table,
 )
-from jeoview.operators.insar_pairs import Wavelength, years_since
+from jeoview.operators.insar_pairs import Wavelength, check_dates, years_since
 from jeoview.raster import Array, Kind, Raster, Table
 
 Dispersion = Annotated[float, Field(gt=0, le=2)]
@@ -33,10 +33,12 @@ Rate = Annotated[float, Field(gt=0, le=10_000, json_schema_extra={"unit": "mm/yr
 # Trials in the width of a peak of the periodogram; a parabola finds the place between two.
 TRIALS = 8
 MAX_TRIALS = 4096
+MinDates = Annotated[int, Field(ge=1, le=10_000)]
 
 
 def _one_band(name: str, *result: str) -> BandRule:
     def rule(options: Options, inputs: tuple[Schema, ...]) -> Names:
+        check_dates(name, inputs[0])
         if len(inputs[0].bands) != 1:
             raise BandError(f"{name}: takes one complex band, got {list(inputs[0].bands)}; choose one, series['slc']")
         return result
@@ -138,7 +140,7 @@ def ps_reference(series: SeriesInput) -> TableInput:
     return Table({"date": np.arange(len(stack), dtype=np.float64), "phase": phase.astype(np.float64)})
 
 
-@operator(mode=Mode.PIXEL, nodata="own", demand=with_table, complex_numbers="kept")
+@operator(mode=Mode.PIXEL, nodata="own", demand=with_table, complex_numbers="made", table="ps_reference")
 def ps_referenced(series: SeriesInput, table: TableInput) -> SeriesInput:
     """Turn every date of a complex stack back by its phase at the reference, so that this does not move.
 
@@ -168,7 +170,9 @@ def ps_referenced(series: SeriesInput, table: TableInput) -> SeriesInput:
     native=True,
     complex_numbers="used",
 )
-def ps_velocity(series: SeriesInput, *, wavelength: Wavelength, limit: Rate = 50.0, min_dates: int = 5) -> BandsInput:
+def ps_velocity(
+    series: SeriesInput, *, wavelength: Wavelength, limit: Rate = 50.0, min_dates: MinDates = 5
+) -> BandsInput:
     """Velocity of each pixel of a complex stack by the periodogram, without spatial unwrapping.
 
     The v at which abs(mean of exp(j (psi_i - 4 pi v t_i / wavelength))) is largest, psi_i the phase of the pixel at t_i

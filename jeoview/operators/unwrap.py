@@ -26,6 +26,8 @@ def _checked(options: Options, inputs: tuple[Schema, ...]) -> Names:
     for schema, what in zip(inputs, ("the image", "the coherence"), strict=False):
         if len(schema.bands) != 1:
             raise ParameterError(f"unwrap: {what} has bands {list(schema.bands)}; choose one with image['name']")
+    if len(inputs) > 1 and inputs[1].is_complex:
+        raise ParameterError("unwrap: the coherence holds complex numbers; expected 0 to 1, as .coherence() gives")
     if options["min_coherence"] > 0 and len(inputs) == 1:
         raise ParameterError("unwrap: min_coherence= needs the coherence as well, .unwrap(coherence, ...)")
     return BANDS

@@ -15,7 +15,7 @@ from jeoview.errors import ParameterError
 from jeoview.kernels.stack import Stack
 from jeoview.kernels.timefit import Design, fit, forget_short, harmonic
 from jeoview.operator import BandsInput, Mode, Names, Options, Schema, SeriesInput, constant_unit, operator
-from jeoview.operators.insar_pairs import DAYS_PER_YEAR, years_since
+from jeoview.operators.insar_pairs import DAYS_PER_YEAR, check_dates, years_since
 from jeoview.raster import Kind
 
 Doubles = NDArray[np.float64]
@@ -110,6 +110,7 @@ def _model(options: Options) -> MotionModel:
 
 
 def _motion_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    check_dates("velocity", inputs[0])
     inputs[0].band("displacement", "velocity")
     return _model(options).bands
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from jeoview.errors import ParameterError
 from jeoview.kernels.yearly import gains
 from jeoview.operator import BandsInput, Mode, Names, Options, Schema, SeriesInput, all_demand, operator
-from jeoview.operators.insar_pairs import years_since
+from jeoview.operators.insar_pairs import check_dates, years_since
 from jeoview.operators.phase import linear_unit
 from jeoview.raster import Kind
 
@@ -19,6 +19,7 @@ Year = Annotated[int, Field(ge=1900, le=2200)]
 
 
 def _years(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    check_dates("annual_steps", inputs[0])
     first, last = options["first"], options["last"]
     if last < first or last - first > 100:
         raise ParameterError(
