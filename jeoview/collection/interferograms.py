@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jeoview.catalog import Item, Query
-from jeoview.collection import network, plots, reference, selection, stack
+from jeoview.collection import corrections, network, noise, plots, reference, selection, stack
 from jeoview.collection.areas import Geometry
+from jeoview.collection.corrections import Correction
 from jeoview.collection.files import as_path, register
 from jeoview.collection.frozen import freeze, user_catalog
 from jeoview.collection.products import geometry_of, height_of, register_stack
@@ -51,6 +52,8 @@ class InterferogramCollection:
         Why this place, where it was found and not given.
     steps : tuple of str
         What filters removed.
+    corrected : tuple of Correction
+        Steps before the inversion.
 
     Raises
     ------
@@ -64,6 +67,7 @@ class InterferogramCollection:
     polygon: Geometry | None = None
     chosen: str = ""
     steps: tuple[str, ...] = ()
+    corrected: tuple[Correction, ...] = ()
 
     def __post_init__(self) -> None:
         if self.ids is None:
@@ -213,6 +217,12 @@ class InterferogramCollection:
     plot_network = plots.plot_network
     plot_coherence_matrix = plots.plot_coherence_matrix
     plot_loop_rms = plots.plot_loop_rms
+    correct_unwrapping = corrections.correct_unwrapping
+    deramp = corrections.deramp
+    correct_height = corrections.correct_height
+    noise_indices = noise.noise_indices
+    noise_mask = noise.noise_mask
+    noise_report = noise.noise_report
 
     def _pairs(self) -> list[network.Pair]:
         return [network.dates_of(item) for item in self.items]
@@ -260,8 +270,7 @@ class InterferogramCollection:
 
     def image(self) -> Image:
         """The pairs as one image, a series of bands ``unwrapped`` (rad, positive away) and ``coherence``; referenced."""
-        stack = self._stack()
-        return stack if self.place is None else apply("referenced", (stack, self._reference_table(stack)), {})
+        return corrections.applied(self, self._stack())
 
     def cache_stack(
         self, folder: str | Path | None = None, *, lossless: bool = False, progress: bool = True
@@ -305,14 +314,15 @@ class InterferogramCollection:
 
     def reference_phase(self) -> dict[str, float]:
         """Phase of each pair at the reference in rad, by id; NaN where a pair has no valid pixel there."""
-        table = Engine.default().table(self._reference_table(self._stack()).node)
+        table = Engine.default().table(self.reference_table(self._stack()).node)
         return dict(zip(self.ids or (), table.values["unwrapped"].tolist(), strict=True))
 
     def _stack(self) -> Image:
         name, items = stack.current(self.name, self.items)
         return freeze(user_catalog().collection(name), items, stack="pairs")
 
-    def _reference_table(self, stack: Image) -> Image:
+    def reference_table(self, stack: Image) -> Image:
+        """The table ``reference_phase`` of a stack of these pairs at the chosen place."""
         place = self._chosen_place("reference_phase")
         zoom = min(self.zoom_at(centre_of(place)[1]), zoom_for(place, REFERENCE_PIXELS))
         phase = stack["unwrapped"]

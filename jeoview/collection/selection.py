@@ -314,4 +314,4 @@ def story(stack: InterferogramCollection) -> list[str]:
         sides = ", ".join(f"{side:.5f}" for side in stack.place)
         shape = "polygon in " if stack.polygon is not None else ""
         lines.append(f"reference {shape}({sides}): {stack.chosen or 'given'}")
-    return lines
+    return lines + [str(correction) for correction in stack.corrected]

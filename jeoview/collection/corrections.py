@@ -1,0 +1,145 @@
+"""What is done to pairs before they are inverted: mistakes of unwrapping, ramps, atmosphere that goes with the height."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from jeoview.errors import ParameterError
+from jeoview.grid import zoom_for
+from jeoview.image import Image, apply
+from jeoview.projection import Bounds
+
+if TYPE_CHECKING:
+    from jeoview.collection.interferograms import InterferogramCollection
+
+# Pixels of all pairs together that a surface or a line is fitted to.
+FIT_PIXELS = 3e7
+
+
+@dataclass(frozen=True, eq=False)
+class Correction:
+    """One step; a stack keeps them in their order.
+
+    Parameters
+    ----------
+    kind : {"unwrapping", "ramp", "height"}
+        What is corrected.
+    fit, values : mapping
+        Parameters of the fit, and of the step.
+    height : Image, optional
+        One band, metres.
+    """
+
+    kind: Literal["unwrapping", "ramp", "height"]
+    fit: Mapping[str, Any]
+    values: Mapping[str, Any]
+    height: Image | None = None
+
+    @property
+    def moves_the_reference(self) -> bool:
+        """Whether the constant of a pair is another one afterwards."""
+        return self.kind != "unwrapping"
+
+    def apply(self, stack: Image) -> Image:
+        """The corrected stack."""
+        if self.kind == "unwrapping":
+            return apply("correct_unwrapping", (stack,), {})
+        if self.kind == "ramp":
+            return apply("deramped", (stack, apply("ramps", (stack,), self.fit)), {})
+        table = apply("height_correlation", (stack, self.height), self.fit)
+        return apply("height_corrected", (stack, self.height, table), self.values)
+
+    def __str__(self) -> str:
+        said = {"unwrapping": "turns that close the loops", "ramp": f"ramps of degree {self.fit.get('degree')}"}
+        return "corrected: " + said.get(
+            self.kind, f"phase over height where abs(correlation) >= {self.values.get('min_correlation')}"
+        )
+
+
+def correct_unwrapping(self: InterferogramCollection) -> InterferogramCollection:
+    """Give pairs the whole turns that close the loops of a pixel: the operator ``correct_unwrapping``.
+
+    Look first at ``stack.image().unwrapping_errors()``: how many pairs it would change, and which loops stay open.
+
+    Raises
+    ------
+    ParameterError
+        If no reference was chosen: turns are counted from it.
+    """
+    return _with(self, Correction("unwrapping", {}, {}))
+
+
+def deramp(self: InterferogramCollection, degree: int = 1, region: Bounds | None = None) -> InterferogramCollection:
+    """Fit a plane (or a quadratic surface) to every pair and subtract it; the reference is taken again afterwards.
+
+    Parameters
+    ----------
+    degree : int
+        1: plane, 2: quadratic.
+    region : (west, south, east, north), optional
+        Where it is fitted; the whole stack by default.
+
+    Raises
+    ------
+    ParameterError
+        If no reference was chosen, or the degree is another one.
+    """
+    return _with(self, Correction("ramp", {"degree": degree, **_fitted(self, region)}, {}))
+
+
+def correct_height(
+    self: InterferogramCollection,
+    height: Image | None = None,
+    *,
+    min_correlation: float = 0.3,
+    region: Bounds | None = None,
+) -> InterferogramCollection:
+    """Fit phase = k h + c to every pair and subtract it where the two go together; then the reference is taken again.
+
+    Parameters
+    ----------
+    height : Image, optional
+        One band, metres; that of the product by default, where it brings one.
+    min_correlation : float
+        Pairs of a lower abs(correlation) stay as they are.
+    region : (west, south, east, north), optional
+        Where it is fitted: choose one that does not move. The whole stack by default.
+
+    Raises
+    ------
+    ParameterError
+        If no reference was chosen, or the product brings no heights.
+    """
+    given = self.height() if height is None else height
+    return _with(self, Correction("height", _fitted(self, region), {"min_correlation": min_correlation}, given))
+
+
+def _fitted(stack: InterferogramCollection, region: Bounds | None) -> dict[str, Any]:
+    """Where a fit looks: at a zoom that keeps all pairs together within bounds."""
+    west, south, east, north = zip(*(item.bbox for item in stack.items), strict=True)
+    box: Bounds = region or (min(west), min(south), max(east), max(north))
+    across = max(int(math.sqrt(FIT_PIXELS / len(stack))), 64)
+    return {"region": tuple(box), "zoom": min(zoom_for(box, across), stack.zoom_at((box[1] + box[3]) / 2))}
+
+
+def _with(stack: InterferogramCollection, correction: Correction) -> InterferogramCollection:
+    if stack.place is None:
+        raise ParameterError("choose a reference first, .reference(): corrections are relative to it")
+    done = replace(stack, corrected=(*stack.corrected, correction))
+    done.image()  # what does not fit is an error of this line
+    return done
+
+
+def applied(stack: InterferogramCollection, image: Image) -> Image:
+    """The referenced and corrected stack."""
+    if stack.place is None:
+        return image
+    image = apply("referenced", (image, stack.reference_table(image)), {})
+    for correction in stack.corrected:
+        image = correction.apply(image)
+    if any(correction.moves_the_reference for correction in stack.corrected):
+        image = apply("referenced", (image, stack.reference_table(image)), {})
+    return image

@@ -1,0 +1,92 @@
+"""LiCSBAS's noise indices that no other operator gives: the network of a pixel, and how it moves beside its neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from jeoview.grid import Grid
+from jeoview.kernels.noise import NETWORK, consistency, statistics
+from jeoview.operator import BandsInput, Mode, Names, Options, Schema, SeriesInput, constant_unit, operator
+from jeoview.operators.insar_pairs import COHERENCE, PHASE, layers, pair_dates
+from jeoview.raster import Kind
+
+
+def _network_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    inputs[0].band(PHASE, "network_statistics")
+    return NETWORK
+
+
+def _both_bands(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> tuple[Names, ...]:
+    needed = (PHASE, COHERENCE) if "coh_avg" in wanted and COHERENCE in inputs[0].bands else (PHASE,)
+    return (needed,)
+
+
+@operator(mode=Mode.PIXEL, nodata="own", bands=_network_bands, demand=_both_bands, unit=constant_unit(""))
+def network_statistics(stack: SeriesInput) -> BandsInput:
+    """What the pairs of a pixel are like, by LiCSBAS's names (Morishita et al. 2020).
+
+    Parameters
+    ----------
+    stack : series
+        Pairs, with band ``unwrapped`` and perhaps ``coherence``.
+
+    Returns
+    -------
+    bands
+        ``coh_avg``: mean coherence of all pairs; ``n_unw``: pairs with phase; ``maxTlen``: the longest time without a
+        gap, in years; ``n_gap``: intervals between neighbouring dates that no valid pair spans. Dates may fall apart
+        without such a gap, where two networks are interleaved: ``inversion_quality`` counts the subsets. NaN where no
+        pair has phase; ``coh_avg`` where no coherence is known.
+    """
+    shape = stack.array.shape[-2:]
+    if not stack.dates:
+        values = np.full((len(NETWORK), shape[0] * shape[1]), np.nan, dtype=np.float32)
+    else:
+        known = pair_dates(stack.dates)
+        coherence = layers(stack, COHERENCE) if COHERENCE in stack.bands else None
+        values = statistics(layers(stack, PHASE), coherence, known.network, known.years)
+    return replace(stack, array=values.reshape(-1, *shape), kind=Kind.BANDS, bands=NETWORK, dates=())
+
+
+def _one_pixel(options: Options, grid: Grid) -> int:
+    return 1
+
+
+def _displacement(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    inputs[0].band("displacement", "spatiotemporal_consistency")
+    return ("stc",)
+
+
+def _displacement_only(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> tuple[Names, ...]:
+    return (("displacement",),)
+
+
+@operator(
+    mode=Mode.NEIGHBOURHOOD,
+    nodata="own",
+    bands=_displacement,
+    demand=_displacement_only,
+    radius=_one_pixel,
+    unit=constant_unit("mm"),
+)
+def spatiotemporal_consistency(series: SeriesInput) -> BandsInput:
+    """How differently a pixel moves from the neighbour that moves most like it (Hanssen et al. 2008; LiCSBAS's stc).
+
+    Parameters
+    ----------
+    series : series
+        Band ``displacement`` in metres.
+
+    Returns
+    -------
+    bands
+        ``stc`` in mm: sqrt(mean((d_x(t) - d_x(t-1) - d_y(t) + d_y(t-1))**2)) over neighbouring dates that both pixels
+        have, the least of the eight neighbours y on the screen. Neighbours that are one pixel of the file are passed
+        over, as long as there are others. NaN where a pixel or all its neighbours have no two such dates.
+    """
+    values = np.ascontiguousarray(series.array[:, series.bands.index("displacement")], dtype=np.float32)
+    out = np.empty(values.shape[-2:], dtype=np.float32)
+    consistency(values, out)
+    return replace(series, array=1000 * out[None], kind=Kind.BANDS, bands=("stc",), dates=())
