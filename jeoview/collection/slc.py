@@ -123,8 +123,8 @@ class SlcCollection:
     ) -> SlcCollection:
         """Zarr groups, one a date.
 
-        A group holds ``i_*`` and ``q_*`` (as SNAP writes them), ``real*`` and ``imag*``, or one complex variable without a
-        fill value. Longitude and latitude of every pixel are taken from the group that has them (``lon*``, ``lat*`` of the images'
+        A group holds ``i_*`` and ``q_*`` (as SNAP writes them), ``real*`` and ``imag*``, or one complex variable; version 2
+        or 3. Longitude and latitude of every pixel are taken from the group that has them (``lon*``, ``lat*`` of the images'
         shape).
 
         Parameters

@@ -16,6 +16,7 @@ from jeoview.io.geotiff import open_geotiff
 from jeoview.io.hdf5 import is_hdf5, open_hdf5
 from jeoview.io.items import BandLike
 from jeoview.io.stack import open_stack
+from jeoview.io.zarr import open_zarr
 
 MAX_SOURCES = 1024
 
@@ -103,8 +104,18 @@ class Sources:
         elif is_hdf5(path):
             source = open_hdf5(version, info.subdataset, self._handles)
         if source is None:
-            source = open_gdal(version, info.subdataset, self._handles, virtual=self._virtual)
+            source = self._by_gdal(version, info.subdataset)
         return Opened(source, version, _stat(path), f"{path}\0{version.etag}\0{info.subdataset}")
+
+    def _by_gdal(self, version: access.Version, variable: str | None) -> BlockSource:
+        try:
+            return open_gdal(version, variable, self._handles, virtual=self._virtual)
+        except SourceError:
+            # GDAL knows where the pixels of a Zarr array lie, but not every way to store them.
+            source = open_zarr(version, variable) if version.path.is_dir() else None
+            if source is None:
+                raise
+            return source
 
 
 def check_etag(info: BandLike, opened: Opened) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,6 @@ import h5py
 import numpy as np
 import pytest
 import rasterio
-import zarr
 from numpy.typing import NDArray
 from rasterio.control import GroundControlPoint
 from rasterio.transform import from_origin
@@ -23,6 +24,7 @@ from jeoview.engine import Engine
 from jeoview.errors import BandError, CollectionError, LimitError, ParameterError, SourceError
 from jeoview.geolocation import Geolocation
 from jeoview.grid import Frame, Grid, region_grid, web_mercator
+from jeoview.io.zarr import describe_zarr
 from jeoview.planner import cost
 from jeoview.raster import Raster
 from jeoview.settings import settings
@@ -124,21 +126,66 @@ def test_control_points(tmp_path: Path) -> None:
         assert complex(*shown) == pytest.approx(complex(expected[row, col]))
 
 
-def test_zarr_with_one_complex_variable(tmp_path: Path) -> None:
-    """Version 2, as GDAL writes and reads complex numbers of."""
+def store(folder: Path, array: NDArray[Any], version: int) -> None:
+    """A Zarr array in chunks of 32 x 32, by the specification: version 2 plain, version 3 with gzip and a check sum."""
+    folder.mkdir(parents=True)
+    fill: Any = [0.0, 0.0] if array.dtype.kind == "c" else 0.0
+    if version == 2:
+        about = {"zarr_format": 2, "shape": array.shape, "chunks": (32, 32), "dtype": array.dtype.str, "order": "C"}
+        (folder / ".zarray").write_text(json.dumps({**about, "compressor": None, "filters": None, "fill_value": fill}))
+    else:
+        chunks = {"name": "regular", "configuration": {"chunk_shape": (32, 32)}}
+        codecs = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "gzip"}, {"name": "crc32c"}]
+        about = {"zarr_format": 3, "node_type": "array", "shape": array.shape, "data_type": array.dtype.name}
+        more = {"chunk_grid": chunks, "chunk_key_encoding": {"name": "default"}, "codecs": codecs, "fill_value": fill}
+        (folder / "zarr.json").write_text(json.dumps({**about, **more}))
+    for row in range(-(-array.shape[0] // 32)):
+        for col in range(-(-array.shape[1] // 32)):
+            chunk = np.zeros((32, 32), array.dtype)
+            part = array[32 * row : 32 * row + 32, 32 * col : 32 * col + 32]
+            chunk[: part.shape[0], : part.shape[1]] = part
+            data, path = chunk.tobytes(), folder / f"{row}.{col}"
+            if version == 3:
+                data, path = gzip.compress(data) + b"sum.", folder / "c" / str(row) / str(col)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_zarr_with_one_complex_variable(tmp_path: Path, version: int) -> None:
     rows, cols = np.mgrid[: SHAPE[0], : SHAPE[1]]
     for day, image in zip(DAYS, images(), strict=True):
-        group = zarr.open_group(tmp_path / f"{day}.zarr", mode="w", zarr_format=2)
-        group.create_array("slc_VV", shape=SHAPE, chunks=(32, 32), dtype="complex64", fill_value=None)[:] = image
-        if day == DAYS[0]:
-            group.create_array("lon", shape=SHAPE, dtype="float64")[:] = 10 + 1e-4 * cols
-            group.create_array("lat", shape=SHAPE, dtype="float64")[:] = 45 - 1e-4 * rows
+        store(tmp_path / f"{day}.zarr" / "slc_VV", image, version)
+    store(tmp_path / f"{DAYS[0]}.zarr" / "lon", 10 + 1e-4 * cols, version)
+    store(tmp_path / f"{DAYS[0]}.zarr" / "lat", 45 - 1e-4 * rows, version)
     stack = SlcCollection.from_zarr(tmp_path)
     assert len(stack) == 3
+    frame = stack.image().schema.frame
+    assert frame is not None
+    values, expected = render(stack.image(), frame.extent).array[:, 0], images()
+    np.testing.assert_array_equal(values[expected != 0], expected[expected != 0])
     shown = Engine.default().point(stack["2016-08-26"].node, 10.0033, 44.9988, 18)["values"]["slc"]
-    assert complex(*shown) == pytest.approx(complex(images()[2][12, 33]))
+    assert complex(*shown) == pytest.approx(complex(expected[2][12, 33]))
     with pytest.raises(SourceError, match="0 complex images"):
         SlcCollection.from_zarr(tmp_path, polarisation="VH")
+
+
+def test_damaged_zarr(tmp_path: Path) -> None:
+    rows, cols = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    group = tmp_path / "20160802.zarr"
+    for name, array in (("slc", images()[0]), ("lon", 10 + 1e-4 * cols), ("lat", 45 - 1e-4 * rows)):
+        store(group / name, array, 3)
+    (group / "slc" / "c" / "0" / "1").write_bytes(b"no gzip at all")
+    stack = SlcCollection.from_zarr(group)
+    frame = stack.image().schema.frame
+    assert frame is not None
+    with pytest.raises(SourceError, match="corrupt"):
+        render(stack.image(), frame.extent)
+    (group / "slc" / "zarr.json").write_text('{"node_type": "array", "shape": [60, 80], "data_type": "complex64"}')
+    with pytest.raises(SourceError, match="damaged"):
+        SlcCollection.from_zarr(group)
+    assert describe_zarr(group, "../20160802.zarr/lon") is not None
+    assert describe_zarr(group, "../../other") is None
 
 
 def test_cslc_of_the_documented_layout(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import rasterio
 import shapely
-from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader
 
@@ -26,7 +25,7 @@ from jeoview.catalog.times import format_time
 from jeoview.errors import ParameterError, SourceError, choices
 from jeoview.geolocation import Geolocation, Point
 from jeoview.graph import canonical, digest
-from jeoview.grid import Frame, Grid
+from jeoview.grid import Frame
 from jeoview.io.etag import file_etag
 from jeoview.io.footprint import footprint
 from jeoview.io.gdal import DRIVERS, ENVIRONMENT, dataset_name
@@ -35,11 +34,14 @@ from jeoview.io.inspect import inspect
 from jeoview.io.products.common import date_in_name, place
 from jeoview.io.products.generic import guess_date
 from jeoview.io.products.interferograms import SENTINEL_1
+from jeoview.io.reader import Reader
 from jeoview.io.write import GDAL_ERRORS
+from jeoview.io.zarr import describe_zarr
 from jeoview.native import PLACES, located
 from jeoview.projection import Bounds
 
 MAX_TEXT = 1 << 20
+CACHE = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,9 @@ def header(variable: Variable) -> Header:
                 degrees = crs is not None and crs.is_geographic
                 placed = source.crs is not None and not source.transform.is_identity
     except GDAL_ERRORS as error:
+        stored = describe_zarr(variable.path, variable.name) if variable.name and variable.path.is_dir() else None
+        if stored is not None:
+            return Header(stored.shape, stored.is_complex, None, ())
         raise SourceError(
             f"{variable.path.name} is no raster that can be read: corrupt or of an unknown format"
         ) from error
@@ -172,7 +177,7 @@ def file_scenes(paths: Sequence[Path], options: SlcOptions) -> list[Scene]:
 def zarr_scenes(groups: Sequence[Path], options: SlcOptions, choose: str | None) -> list[Scene]:
     """Zarr groups with variables ``i_*`` and ``q_*`` (as SNAP writes them), ``real*`` and ``imag*``, or a complex one.
 
-    The date stands in the name of the group or the variable. Of complex variables GDAL reads those without a fill value.
+    The date stands in the name of the group or the variable.
 
     Parameters
     ----------
@@ -336,7 +341,7 @@ def ground_of(first: Header, places: tuple[Variable, Variable] | None, name: str
         bands = {called: variable.band(called, unit="°") for called, variable in zip(PLACES, places, strict=True)}
         properties["jeoview:frame"] = _frame(first.shape, [band.etag for band in bands.values()])
         frame = Frame(properties["jeoview:frame"], first.shape)
-        geometry, bbox = _outline(located(lambda grid: _read(places, grid), frame))
+        geometry, bbox = _outline(_located(bands, frame))
         return Ground(properties, bands, geometry, bbox)
     if first.place is not None:
         properties |= {**first.place, "jeoview:frame": _frame(first.shape, dict(first.place))}
@@ -358,20 +363,14 @@ def _frame(shape: tuple[int, int], place: Any) -> str:
     return digest(canonical([list(shape), place]))[:16]
 
 
-def _read(places: tuple[Variable, Variable], grid: Grid) -> NDArray[np.float64]:
-    """Longitude and latitude on a window of the sensor's pixels."""
-    window = rasterio.windows.Window(grid.col, grid.row, grid.width, grid.height)
-    out = np.empty((2, *grid.shape))
+def _located(bands: Mapping[str, Band], frame: Frame) -> Geolocation:
+    """The places that two bands say."""
+    item = Item("", "longitude and latitude", "", (-180.0, -90.0, 180.0, 90.0), {}, {}, dict(bands))
+    reader = Reader(cache_bytes=CACHE)
     try:
-        with warnings.catch_warnings(), rasterio.Env(**ENVIRONMENT):
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            for values, variable in zip(out, places, strict=True):
-                name = dataset_name(variable.path, variable.name)
-                with DatasetReader(name, driver=list(DRIVERS), sharing=False) as source:
-                    values[:] = source.read(1, window=window)
-    except GDAL_ERRORS as error:
-        raise SourceError(f"{places[0].path.name} or {places[1].path.name} is corrupt or truncated") from error
-    return out
+        return located(lambda grid: reader.read(item, PLACES, grid, "nearest"), frame)
+    finally:
+        reader.close()
 
 
 def _outline(geolocation: Geolocation) -> tuple[dict[str, Any], Bounds]:
