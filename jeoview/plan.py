@@ -167,10 +167,15 @@ def time_axis(planned: Plan) -> Step:
     while not step.is_read:
         before = [steps[edge] for edge in step.needs if isinstance(edge, tuple)]
         series = [found for found in before if describe(found.node).kind is Kind.SERIES]
-        if not series or not (step.is_cut or is_lifted(step.node)):
+        if not series or not (step.is_cut or is_lifted(step.node) or _keeps_layers(step.operator)):
             raise ParameterError(f"{step.node.operator} has no scenes along its time axis")
         step = series[0]
     return step
+
+
+def _keeps_layers(found: Operator) -> bool:
+    """Whether an operator on a whole series gives one of the same layers."""
+    return found.kind is Kind.SERIES and found.layers == "kept"
 
 
 Measure = Callable[[Node, Grid, Names], tuple[int, int]]

@@ -361,6 +361,19 @@ def test_the_scenes_along_a_time_axis() -> None:
     assert time_axis(planned) in sources(planned)
     with pytest.raises(ParameterError, match="median has no scenes"):
         time_axis(plan(series().median().node, TILE))
+    # Pairs less their reference are the same pairs; dates that an inversion made have no scenes.
+    stack = source("3", ("unwrapped", "coherence"), stack="pairs", unit="rad")
+    held = stack.referenced(stack.reference_phase(region=REGION, zoom=12))
+    assert time_axis(plan(held.node, TILE)).node == stack.node
+    with pytest.raises(ParameterError, match="invert has no scenes"):
+        time_axis(plan(held.invert(wavelength=0.055).node, TILE))
+
+
+def test_cost_counts_every_layer_of_a_series() -> None:
+    stack = source("3", ("unwrapped", "coherence"), stack="pairs", unit="rad")["unwrapped"]
+    planned = plan(stack.invert(wavelength=0.055).node, TILE)
+    one, many = (cost(planned, lambda *_, depth=depth: (0, depth)).array_bytes for depth in (1, 50))
+    assert many == 50 * one
 
 
 def test_a_bound_chain_is_planned_like_any_other() -> None:
