@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import in_process, insar_tile, load, phase, servers, slc
+from benchmarks import in_process, insar_tile, load, phase, scaling, servers, slc
 from benchmarks.report import Report, spread
 from jeoview.engine import Engine
 from jeoview.grid import Grid
@@ -63,8 +63,10 @@ def warm(report: Report, home: Path, scene: Path, image: Image, tiles: list[Addr
         pairs = [o.rate / p.rate for o, p in zip(ours, theirs, strict=True)]
         shown = [spread([run.rate for run in runs], 0) for runs in (ours, theirs)]
         report.row(f"{workers}, {connections}: tiles/s", *shown, spread(pairs))
-    scaling = [two / one for one, two in zip(rates[1], rates[2], strict=True)]
-    report.add(f"\nThroughput from 1 to 2 workers: {spread(scaling, 2)} x (the load generator shares the two cores).")
+    gains = [two / one for one, two in zip(rates[1], rates[2], strict=True)]
+    report.add(
+        f"\nThroughput over HTTP from 1 to 2 workers: {spread(gains, 2)} x; handler and load generator share the cores."
+    )
     report.add(
         f"Mean PNG: jeoview {ours[0].mean_bytes / 1e3:.1f} kB (8-bit palette), titiler {theirs[0].mean_bytes / 1e3:.1f} kB."
     )
@@ -188,6 +190,7 @@ def optical(report: Report, home: Path, rounds: int) -> None:
     )
     some = inner(tiles)
     warm(report, home, scene, image, some, rounds)
+    scaling.run(report, home, image, some, rounds, COMPUTE)
     isolated(report, home, scene, image, tiles, rounds)
     in_steps(report, image, [grid for grid, tile in zip(grids, tiles, strict=True) if tile in set(some)])
     start_and_memory(report, home, image, tiles)
@@ -217,15 +220,15 @@ def main() -> None:
         f"{dt.datetime.now(dt.UTC).date()}, {psutil.cpu_count()} cores, {cpu}, Python {platform.python_version()}, by `make bench`."
     )
     report.add("Median and (range) over rounds that alternate between the two; ratios are taken within a round.")
+    output = given.output or (None if given.only else Path(__file__).parent / "RESULTS.md")
     for part in given.only or PARTS:
         with tempfile.TemporaryDirectory() as folder:
             os.environ["JEOVIEW_HOME"] = folder
             begin = time.perf_counter()
             PARTS[part](report, Path(folder), given.rounds)
             print(f"{part}: {time.perf_counter() - begin:.0f} s", flush=True)
-    output = given.output or (None if given.only else Path(__file__).parent / "RESULTS.md")
-    if output is not None:
-        output.write_text("\n".join(report.lines) + "\n")
+        if output is not None:
+            output.write_text("\n".join(report.lines) + "\n")
 
 
 if __name__ == "__main__":
