@@ -70,6 +70,8 @@ def _describe(node: Node) -> Schema:
     inputs = input_schemas(node)
     if found.mode is Mode.SOURCE:
         frame = Frame(options["frame"], options["shape"]) if "frame" in options else None
+        if not options["bands"] or len(set(options["bands"])) < len(options["bands"]):
+            raise ParameterError(f"{found.name}: bands are {list(options['bands'])}; expected at least one, each once")
         known = {name: options[name] for name in _SOURCE_FIELDS if name in options}
         is_complex, pairs = bool(frame or options.get("is_complex")), options.get("stack") == "pairs"
         return Schema(found.kind, **known, frame=frame, is_complex=is_complex, pairs=pairs)
@@ -218,8 +220,9 @@ def _least_padding(node: Node) -> int:
                 f"{found.name}: the neighbourhoods of this chain add up to {padding} pixels of padding at {found.name}; "
                 f"the limit is {limit}. Use a smaller radius"
             )
-    # What works on an area of its own asks for no margin around a tile.
-    return 0 if found.mode in (Mode.FULL, Mode.FIT) else padding
+    # What works on an area of its own, or at a sensor's pixels, asks for no margin around a tile.
+    native = found.native and any(schema.frame is not None for schema in input_schemas(node))
+    return 0 if native or found.mode in (Mode.FULL, Mode.FIT) else padding
 
 
 def _lifts(found: Operator, inputs: tuple[Schema, ...]) -> bool:

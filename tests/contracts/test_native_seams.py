@@ -162,6 +162,14 @@ def test_too_many_pixels_of_the_sensor() -> None:
     assert plan(image.node, grid_at(13, 10.0, 44.0, 256, 256)).steps
 
 
+def test_boxes_at_the_sensor_are_no_padding_of_the_tile() -> None:
+    image = slc("5").first().interferogram(slc("6").first())
+    for _ in range(6):
+        image = image.goldstein(patch=128)
+    area = grid_at(13, 9.998, 44.022, 8, 8)
+    assert plan(image.phase().node, area).padding == 0
+
+
 def test_sliders_keep_what_stands_below_them() -> None:
     a, b = slc("5").first(), slc("6").first()
     threshold = jv.parameter("coherence", 0.5, min=0, max=1, step=0.05)
