@@ -20,6 +20,9 @@ from jeoview.raster import Array, Raster
 
 NO_UNIT = constant_unit("")
 Unit = Annotated[str, Field(max_length=32)]
+# Of float32, which pixels are.
+LARGEST = float(np.finfo(np.float32).max)
+PixelValue = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 
 
 def joint_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
@@ -334,7 +337,7 @@ def mask(x: BandsInput, condition: BandsInput) -> BandsInput:
 
 
 @operator(mode=Mode.PIXEL, nodata="own", complex_numbers="kept")
-def unmask(x: BandsInput, *, value: float = 0.0) -> BandsInput:
+def unmask(x: BandsInput, *, value: PixelValue = 0.0) -> BandsInput:
     """Put a value where there is no data (NaN).
 
     Parameters

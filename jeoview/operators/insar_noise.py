@@ -9,11 +9,12 @@ import numpy as np
 from jeoview.grid import Grid
 from jeoview.kernels.noise import NETWORK, consistency, statistics
 from jeoview.operator import BandsInput, Mode, Names, Options, Schema, SeriesInput, constant_unit, operator
-from jeoview.operators.insar_pairs import COHERENCE, PHASE, layers, pair_dates
+from jeoview.operators.insar_pairs import COHERENCE, PHASE, check_dates, check_pairs, layers, pair_dates
 from jeoview.raster import Kind
 
 
 def _network_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    check_pairs("network_statistics", inputs[0])
     inputs[0].band(PHASE, "network_statistics")
     return NETWORK
 
@@ -55,6 +56,7 @@ def _one_pixel(options: Options, grid: Grid) -> int:
 
 
 def _displacement(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    check_dates("spatiotemporal_consistency", inputs[0])
     inputs[0].band("displacement", "spatiotemporal_consistency")
     return ("stc",)
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from jeoview.errors import ParameterError
 from jeoview.grid import Grid
@@ -41,6 +41,16 @@ Side = Annotated[int, Field(ge=1, le=129)]
 Pixels = Annotated[int, Field(ge=1, le=1_000_000)]
 Degrees = Annotated[float, Field(ge=-400, le=400)]
 Number = Annotated[float, Field(ge=-1e12, le=1e12)]
+Six = tuple[Number, Number, Number, Number, Number, Number]
+
+
+def _with_an_area(transform: Six) -> Six:
+    a, b, _, d, e, _ = transform
+    if abs(a * e - b * d) < 1e-24:
+        raise ValueError("pixels of the transform have no area")
+    return transform
+
+
 FrameName = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 
 
@@ -52,7 +62,7 @@ def load_slc(  # noqa: PLR0913 - a source says all about its pixels
     frame: FrameName,
     shape: tuple[Pixels, Pixels],
     crs: str | None = None,
-    transform: tuple[Number, Number, Number, Number, Number, Number] | None = None,
+    transform: Annotated[Six, AfterValidator(_with_an_area)] | None = None,
     points: tuple[tuple[Number, Number, Degrees, Degrees], ...] = (),
     bbox: Box | None = None,
     resampling: Literal["nearest", "bilinear"] = "nearest",
