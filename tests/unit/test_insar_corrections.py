@@ -66,7 +66,7 @@ def test_loops_equal_their_definition() -> None:
     found = insar_loops.loop_closure(stack)
     assert found.bands == ("loop_count", "loop_errors", "loop_rms", "pairs_without_loop")
     some = ~np.isnan(phase).all(axis=0)
-    checked = np.stack([seen[(pair == LOOPS).any(axis=1)].any(axis=0) for pair in range(PAIRS)])
+    checked = np.stack([seen[np.equal(LOOPS, pair).any(axis=1)].any(axis=0) for pair in range(PAIRS)])
     expected = [
         seen.sum(0),
         (np.abs(np.nan_to_num(closure)) > np.pi).sum(0),
