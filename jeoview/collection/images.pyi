@@ -1541,7 +1541,7 @@ class ImageCollection:
         steps: Sequence[str | Parameter] = (),
         robust: bool | Parameter = False,
         min_dates: int | Parameter = 5,
-        min_span: float | Parameter = 0.25,
+        min_span: float | Parameter | None = None,
     ) -> Image:
         r"""Velocity of every pixel and its standard error, by least squares over the dates that it has.
 
@@ -1563,9 +1563,10 @@ class ImageCollection:
             residuals, eight rounds).
         min_dates : int
             Dates that a pixel must have. A line through three dates fits well and says little.
-        min_span : float
-            Years from the first to the last date that a pixel must have. An error of 5 mm between two dates 12 days apart
-            is a velocity of 150 mm/yr; over a quarter of a year it is 20. With seasons in the model choose a year.
+        min_span : float, optional
+            Years from the first to the last date that a pixel must have: by default a quarter, and one with seasons in the
+            model, which less cannot tell from motion. An error of 5 mm between two dates 12 days apart is a velocity of
+            150 mm/yr; over a quarter of a year it is 20.
 
         Returns
         -------

@@ -29,6 +29,8 @@ Years = Annotated[float, Field(ge=0, le=100, json_schema_extra={"unit": "yr"})]
 MILLIMETRES = 1000.0
 # Seasons are told from the first day of a year.
 NEW_YEAR = "2000-01-01T00:00:00Z"
+# Years that a pixel must have where nothing else is asked for.
+SPANS = {"linear": 0.25, "annual": 1.0, "semiannual": 1.0}
 HARMONICS = {"linear": 0, "annual": 1, "semiannual": 2}
 
 
@@ -141,7 +143,7 @@ def velocity(
     steps: Days = (),
     robust: bool = False,
     min_dates: MinDates = 5,
-    min_span: Years = 0.25,
+    min_span: Years | None = None,
 ) -> BandsInput:
     """Velocity of every pixel and its standard error, by least squares over the dates that it has.
 
@@ -163,9 +165,10 @@ def velocity(
         residuals, eight rounds).
     min_dates : int
         Dates that a pixel must have. A line through three dates fits well and says little.
-    min_span : float
-        Years from the first to the last date that a pixel must have. An error of 5 mm between two dates 12 days apart
-        is a velocity of 150 mm/yr; over a quarter of a year it is 20. With seasons in the model choose a year.
+    min_span : float, optional
+        Years from the first to the last date that a pixel must have: by default a quarter, and one with seasons in the
+        model, which less cannot tell from motion. An error of 5 mm between two dates 12 days apart is a velocity of
+        150 mm/yr; over a quarter of a year it is 20.
 
     Returns
     -------
@@ -184,11 +187,12 @@ def velocity(
     """
     motion = _model({"model": model, "degree": degree, "steps": steps})
     shape = series.array.shape[-2:]
+    span = SPANS[model] if min_span is None else min_span
     if not series.dates:
         array = np.full((len(motion.bands), *shape), np.nan, dtype=np.float32)
     else:
         layers = Stack.of(series.array, series.bands.index("displacement"))
         rows = fit(layers, _design(motion, series.dates), robust=robust)
-        forget_short(rows, layers, years_since(series.dates, series.dates[0]), min_dates, min_span)
+        forget_short(rows, layers, years_since(series.dates, series.dates[0]), min_dates, span)
         array = motion.results(rows).reshape(-1, *shape)
     return replace(series, array=array, kind=Kind.BANDS, bands=motion.bands, dates=())
