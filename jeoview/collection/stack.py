@@ -12,7 +12,7 @@ from pathlib import Path
 from jeoview.catalog import Item
 from jeoview.collection.frozen import user_catalog
 from jeoview.describe import options_of
-from jeoview.errors import CollectionError, JeoviewError, ParameterError
+from jeoview.errors import CollectionError, JeoviewError, ParameterError, SourceError
 from jeoview.graph import canonical, digest, walk
 from jeoview.grid import Grid
 from jeoview.image import Image
@@ -158,7 +158,7 @@ def caching_hint(image: Image) -> str:
         if text is not None:
             document = json.loads(text)
             pairs = len(document["items"])
-            if pairs > MANY_PAIRS and SOURCE not in _first_item(document).properties:
+            if pairs > MANY_PAIRS and not _is_copy(document):
                 return (
                     f"every tile reads {pairs} interferograms from a file each; stack = stack.cache_stack() copies them "
                     "once, so that a tile is one read"
@@ -166,8 +166,13 @@ def caching_hint(image: Image) -> str:
     return ""
 
 
-def _first_item(document: Mapping[str, Sequence[Mapping[str, str]]]) -> Item:
-    return user_catalog().item(str(document["collection"]), document["items"][0]["id"])
+def _is_copy(document: Mapping[str, Sequence[Mapping[str, str]]]) -> bool:
+    try:
+        first = user_catalog().item(str(document["collection"]), document["items"][0]["id"])
+    except SourceError:
+        # The tiles will say that it is gone.
+        return True
+    return SOURCE in first.properties
 
 
 def _target(plan: CopyPlan, folder: str | Path | None) -> Path:

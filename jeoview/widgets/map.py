@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from jeoview.collection.stack import caching_hint
 from jeoview.engine import Engine
 from jeoview.errors import ParameterError
 from jeoview.grid import check_bounds
@@ -115,7 +116,9 @@ class Map:
             chosen = self._free_name() if name is None else check_name(name)
             known = next((layer for layer in self.layers if layer.name == chosen), None)
             if known is not None:
-                return _replace(known, image, opacity, visible, failed=scene.messages.about(chosen))
+                replaced = _replace(known, image, opacity, visible, failed=scene.messages.about(chosen))
+                scene.messages.advise(chosen, caching_hint(image))
+                return replaced
             if attribution is not None and not isinstance(attribution, str):
                 raise ParameterError(f"attribution is {attribution!r}; expected text")
             credit = Engine.default().credits(check_image(image).node) if attribution is None else attribution
@@ -123,6 +126,7 @@ class Map:
             if not self._placed and layer.bbox is not None:
                 self.fit(layer.bbox)
             scene.add(layer)
+            scene.messages.advise(chosen, caching_hint(image))
             return layer
 
     def remove(self, layer: LayerName) -> None:

@@ -31,6 +31,7 @@ class Messages:
         self._lock = threading.RLock()
         self._texts: dict[Source, tuple[str, ...]] = {}
         self._details: dict[Source, str] = {}
+        self._advice: dict[str, str] = {}
         self.widget = ipywidgets.HTML(layout=ipywidgets.Layout(display="none", margin="0"))
         self.widget.add_class("jv-messages")
 
@@ -56,8 +57,16 @@ class Messages:
                 self._details.pop(source, None)
             self._show()
 
+    def advise(self, name: str, text: str) -> None:
+        """Say what would help, where nothing failed; it is none of `texts`. No text clears it."""
+        with self._lock:
+            if text != self._advice.get(name, ""):
+                self._advice = {key: value for key, value in {**self._advice, name: text}.items() if value}
+                self._show()
+
     def forget(self, name: str) -> None:
         """Clear all that is said under a name."""
+        self.advise(name, "")
         for source in [source for source in list(self._texts) if source[0] == name]:
             self.say(source, ())
 
@@ -78,8 +87,12 @@ class Messages:
         return guarded
 
     def _show(self) -> None:
-        self.widget.value = "".join(self._html(source) for source in self._texts)
-        self.widget.layout.display = None if self._texts else "none"
+        advice = [
+            f'<div class="jv-message jv-advice" role="status"><b>{escape(name)}</b><div>{escape(text)}</div></div>'
+            for name, text in self._advice.items()
+        ]
+        self.widget.value = "".join([*(self._html(source) for source in self._texts), *advice])
+        self.widget.layout.display = None if self._texts or self._advice else "none"
 
     def _html(self, source: Source) -> str:
         texts = self._texts[source]

@@ -835,6 +835,24 @@ def test_messages_carry_no_markup_and_are_few() -> None:
     assert "jv-message" in messages.widget.value
 
 
+def test_what_would_help_is_no_failure_and_goes_with_its_layer(m: Map, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jeoview.widgets.map.caching_hint", lambda _image: "stack.cache_stack() <copies> them once")
+    layer = m.add(ndvi(), name="velocity")
+    shown = m._scene.messages.widget
+    assert "jv-advice" in shown.value
+    assert "&lt;copies&gt;" in shown.value
+    assert shown.layout.display is None
+    assert not m.messages
+    monkeypatch.setattr("jeoview.widgets.map.caching_hint", lambda _image: "")
+    m.add(ndvi(1), name="velocity")
+    assert "jv-advice" not in shown.value
+    monkeypatch.setattr("jeoview.widgets.map.caching_hint", lambda _image: "again")
+    m.add(ndvi(2), name="velocity")
+    m.remove(layer)
+    assert shown.value == ""
+    assert shown.layout.display == "none"
+
+
 def test_two_threads_leave_the_map_in_order(m: Map, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     m.add(sliding()[0], name="a")
     browser.load_all()
