@@ -1161,6 +1161,25 @@ class Image:
             If the table was made from other pairs.
         """
         ...
+    def relative_to_date(self, date: str | Parameter) -> Image:
+        r"""Subtract from every date what a pixel has at one of them, which is then 0 everywhere.
+
+        Parameters
+        ----------
+        date : str
+            Day of the series, ``"2018-02-16"``; the first one of that day where there are several.
+
+        Returns
+        -------
+        series
+            The same bands; NaN where it was, and at all dates of a pixel that has no value at the date.
+
+        Raises
+        ------
+        ParameterError
+            If the series has no such date (when pixels are computed: a chain does not know the dates of an inversion).
+        """
+        ...
     def rename(self, bands: Sequence[str | Parameter]) -> Image:
         r"""Give every band a new name; NaN stays NaN.
 
@@ -1232,6 +1251,37 @@ class Image:
         ------
         ParameterError
             If the series has other dates than the stack.
+        """
+        ...
+    def series_reference(
+        self, region: Sequence[float | Parameter] | None = None, zoom: int | Parameter | None = None
+    ) -> Image:
+        r"""Median displacement at every date over a small area that is taken not to move.
+
+        Returns
+        -------
+        table
+            ``date`` counts the dates from 0, ``displacement`` holds the medians in the unit of the series (NaN where a date
+            has no valid pixel there).
+
+        Notes
+        -----
+        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile.
+        """
+        ...
+    def series_referenced(self, table: Operand) -> Image:
+        r"""Subtract from every date the displacement of a place, which then does not move.
+
+        Returns
+        -------
+        series
+            Band ``displacement`` relative to the place, NaN where it was and at every date that the place has no value at;
+            other bands as they are.
+
+        Raises
+        ------
+        ParameterError
+            If the table was made from another number of dates.
         """
         ...
     def spatial_filter(
@@ -1790,6 +1840,38 @@ class Image:
             If the line is none, or the chain ends in colours or complex values.
         LimitError
             If there are more than a million points.
+        """
+        ...
+    def relative_to(
+        self,
+        date: str | None = None,
+        lon: float | None = None,
+        lat: float | None = None,
+        bounds: Any = None,
+        metres: float = 200.0,
+    ) -> Image:
+        r"""Displacement relative to another date, to another place, or both.
+
+        Parameters
+        ----------
+        date : str, optional
+            Day of the series that becomes 0, ``"2018-02-16"``.
+        lon, lat : float, optional
+            Degrees of a place that is to stand still: its median over a square of ``metres`` is subtracted at each date.
+        bounds : (west, south, east, north), optional
+            The area itself, in degrees, in the place of ``lon`` and ``lat``.
+        metres : float
+            Side of the square on the ground.
+
+        Returns
+        -------
+        Image
+            Series, see the operators ``series_referenced`` and ``relative_to_date``.
+
+        Raises
+        ------
+        ParameterError
+            If neither a date nor a place is given, or the image has no band ``displacement`` for a place.
         """
         ...
     def rgb(

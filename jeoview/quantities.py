@@ -45,9 +45,20 @@ class Metres(BaseModel):
         return int(self.metres / (dx * scale) + 0.5)
 
 
+# Of the equator of WGS 84.
+METRES_PER_DEGREE = 111_319.49
+
+
 def cos_latitude(degrees: float) -> float:
     """Cosine of a latitude, at least 0.01 so that lengths stay finite at the poles."""
     return max(math.cos(math.radians(degrees)), 0.01)
+
+
+def square_around(lon: float, lat: float, metres: float) -> tuple[float, float, float, float]:
+    """Bounds in degrees (west, south, east, north) of a square of so many metres a side."""
+    half = metres / 2 / METRES_PER_DEGREE
+    wide = half / cos_latitude(lat)
+    return lon - wide, lat - half, lon + wide, lat + half
 
 
 def metres(length: float | Parameter) -> Metres | dict[str, Parameter]:

@@ -17,7 +17,7 @@ from jeoview.collection.corrections import Correction
 from jeoview.collection.files import as_path, register
 from jeoview.collection.frozen import freeze, user_catalog
 from jeoview.collection.products import geometry_of, height_of, register_stack
-from jeoview.collection.reference import METRES_PER_DEGREE, centre_of
+from jeoview.collection.reference import centre_of
 from jeoview.engine import Engine
 from jeoview.errors import CollectionError, ParameterError, SourceError
 from jeoview.graph import digest
@@ -26,6 +26,7 @@ from jeoview.image import Image, apply
 from jeoview.io.products import aria, flatsim, hyp3, licsar, mintpy, opera, pyrate
 from jeoview.io.products.interferograms import SENTINEL_1, Pair, PairOptions, Sign, pair_items
 from jeoview.projection import Bounds, is_geographic
+from jeoview.quantities import METRES_PER_DEGREE
 
 if TYPE_CHECKING:
     import pandas as pd

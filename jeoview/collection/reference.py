@@ -20,13 +20,12 @@ from jeoview.graph import digest
 from jeoview.grid import check_bounds
 from jeoview.progress import job
 from jeoview.projection import WGS84, Bounds, transform
-from jeoview.quantities import cos_latitude, number
+from jeoview.quantities import cos_latitude, number, square_around
 
 if TYPE_CHECKING:
     from jeoview.collection.interferograms import InterferogramCollection
 
 Doubles = NDArray[np.float64]
-METRES_PER_DEGREE = 111_319.49
 # Places whose mean coherence is the same to two digits are told apart by their loops.
 DIGITS = 2
 
@@ -87,14 +86,7 @@ def reference(
         return _best(self, pixels, region, progress)
     if not isinstance(lat, (int, float)) or not isinstance(lon, (int, float)):
         raise ParameterError("reference: give lon= and lat=, bounds=(west, south, east, north), or polygon=GeoJSON")
-    return _placed(self, square(self, lon, lat, pixels))
-
-
-def square(stack: InterferogramCollection, lon: float, lat: float, pixels: int) -> Bounds:
-    """A square of so many pixels of the stack around a place."""
-    half = pixels / 2 * stack.spacing / METRES_PER_DEGREE
-    wide = half / cos_latitude(lat)
-    return lon - wide, lat - half, lon + wide, lat + half
+    return _placed(self, square_around(lon, lat, pixels * self.spacing))
 
 
 def centre_of(box: Bounds) -> tuple[float, float]:
@@ -131,7 +123,9 @@ def _best(stack: InterferogramCollection, pixels: int, region: Any, progress: bo
     lon, lat, coherence, error = found
     about = [f"mean coherence {coherence:.2f}"] if coherence is not None else []
     about += [f"loop error {error:.2f} rad"] if error is not None else []
-    return _placed(stack, square(stack, lon, lat, pixels), chosen=", ".join(["found automatically", *about]))
+    return _placed(
+        stack, square_around(lon, lat, pixels * stack.spacing), chosen=", ".join(["found automatically", *about])
+    )
 
 
 def _stored(key: str) -> Any:

@@ -24,12 +24,10 @@ from jeoview.io.products.interferograms import SENTINEL_1
 from jeoview.io.products.slc import Scene, SlcOptions, Variable
 from jeoview.kernels.slc import coherence_matrix
 from jeoview.projection import Bounds
-from jeoview.quantities import Dates, cos_latitude
+from jeoview.quantities import METRES_PER_DEGREE, Dates, cos_latitude, square_around
 
 if TYPE_CHECKING:
     import pandas as pd
-
-METRES_PER_DEGREE = 111_319.49
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -262,9 +260,7 @@ class SlcCollection:
         if bounds is None:
             if lon is None or lat is None:
                 raise ParameterError("reference: give lon= and lat=, or bounds=(west, south, east, north)")
-            half = metres / 2 / METRES_PER_DEGREE
-            wide = half / cos_latitude(lat)
-            bounds = (lon - wide, lat - half, lon + wide, lat + half)
+            bounds = square_around(lon, lat, metres)
         west, south, east, north = self.items[0].bbox
         x, y = (bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2
         if not (west <= x <= east and south <= y <= north):

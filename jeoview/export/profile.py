@@ -17,7 +17,7 @@ from jeoview.export.request import Request, Resolution, request
 from jeoview.grid import TILE_SIZE, Grid
 from jeoview.progress import job
 from jeoview.projection import WGS84, along, is_geographic, transform
-from jeoview.quantities import cos_latitude
+from jeoview.quantities import METRES_PER_DEGREE, cos_latitude
 from jeoview.raster import Kind
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 Doubles = NDArray[np.float64]
 Line = list[tuple[float, float]]
-METRES_PER_DEGREE = 111_320.0
 MOST = 1_000_000
 
 
