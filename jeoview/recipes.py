@@ -10,18 +10,16 @@ from typing import Any, TypeVar
 
 from jeoview.errors import BandError, ParameterError
 from jeoview.graph import Parameter
-from jeoview.grid import check_bounds, zoom_for
 from jeoview.image import Image, Operand, apply, bound
+from jeoview.motion import relative_to
 from jeoview.operator import Schema
 from jeoview.operators.colour import CYCLIC
 from jeoview.operators.index import names_in
 from jeoview.projection import Bounds
-from jeoview.quantities import WRAPPED, geometry, is_wrapped, number, short, square_around
+from jeoview.quantities import WRAPPED, geometry, is_wrapped, short
 from jeoview.words import readable
 
 T = TypeVar("T")
-# A median over so many pixels a side says where a place is.
-PLACE_PIXELS = 32
 # STAC renamed the shortwave infrared bands; both vocabularies are in use.
 SAME_BAND = {"swir1": ("swir16", "swir1"), "swir2": ("swir22", "swir2")}
 
@@ -329,59 +327,6 @@ def clip_to(self: Any, polygon: Any) -> Image:
     if geometry(polygon) is None:
         raise ParameterError(f"clip_to: got {short(polygon)}; expected GeoJSON, or a shape of shapely or geopandas")
     return mask(self, polygon)
-
-
-def relative_to(
-    self: Any,
-    date: str | None = None,
-    lon: float | None = None,
-    lat: float | None = None,
-    bounds: Any = None,
-    metres: float = 200.0,
-) -> Image:
-    """Displacement relative to another date, to another place, or both.
-
-    Parameters
-    ----------
-    date : str, optional
-        Day of the series that becomes 0, ``"2018-02-16"``.
-    lon, lat : float, optional
-        Degrees of a place that is to stand still: its median over a square of ``metres`` is subtracted at each date.
-    bounds : (west, south, east, north), optional
-        The area itself, in degrees, in the place of ``lon`` and ``lat``.
-    metres : float
-        Side of the square on the ground.
-
-    Returns
-    -------
-    Image
-        Series, see the operators ``series_referenced`` and ``relative_to_date``.
-
-    Raises
-    ------
-    ParameterError
-        If neither a date nor a place is given, or the image has no band ``displacement`` for a place.
-    """
-    image = as_image(self)
-    if date is None and lon is None and lat is None and bounds is None:
-        raise ParameterError("relative_to: give date=, or a place: lon= and lat=, or bounds=(west, south, east, north)")
-    if bounds is None and (lon is not None or lat is not None):
-        bounds = _square(lon, lat, metres)
-    if bounds is not None:
-        area = check_bounds(bounds)
-        table = apply("series_reference", (image,), {"region": area, "zoom": zoom_for(area, PLACE_PIXELS)})
-        image = apply("series_referenced", (image, table), {})
-    return image if date is None else apply("relative_to_date", (image,), {"date": date})
-
-
-def _square(lon: float | None, lat: float | None, metres: float) -> Bounds:
-    if lon is None or lat is None:
-        raise ParameterError("relative_to: a place needs both lon= and lat=, in degrees")
-    return square_around(
-        number(lon, "relative_to(lon)", -180, 180),
-        number(lat, "relative_to(lat)", -90, 90),
-        number(metres, "relative_to(metres)", 1),
-    )
 
 
 def where(condition: Any, x: Operand, y: Operand) -> Image:

@@ -1,6 +1,6 @@
 """Real interferograms of Mexico City against plain least squares, and against MintPy where it is installed.
 
-MintPy runs in an environment of its own: its python is ``MINTPY_PYTHON``, else that of ``.bench-venv``.
+MintPy runs in an environment of its own: its python is ``MINTPY_PYTHON``, else that of ``.bench-mintpy``.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def test_dates_without_pairs_are_unknown_where_mintpy_gives_zeros(pairs: Pairs) 
 
 @pytest.fixture(scope="module")
 def mintpy() -> str:
-    python = os.environ.get("MINTPY_PYTHON") or str(ROOT / ".bench-venv" / "bin" / "python")
+    python = os.environ.get("MINTPY_PYTHON") or str(ROOT / ".bench-mintpy" / "bin" / "python")
     if not Path(python).exists() or subprocess.run([python, "-c", "import mintpy"], check=False).returncode:
         pytest.skip("MintPy is not installed: set MINTPY_PYTHON to a python that has it")
     return python

@@ -70,7 +70,7 @@ def test_it_equals_an_inversion_that_was_referenced_there(tmp_path: Path, monkey
     there = {"lon": west + 0.3 * (east - west), "lat": south + 0.6 * (north - south)}
     first = stack.reference(**here).invert().relative_to(**there, metres=700)
     other = stack.reference(**there).invert().relative_to(**there, metres=700)
-    one, two = (found.to_numpy(bounds=box, zoom=9, progress=False) for found in (first, other))
+    one, two = (np.asarray(found.to_numpy(bounds=box, zoom=9, progress=False)) for found in (first, other))
     both = np.isfinite(one) & np.isfinite(two)
     assert both.mean() > 0.1
     # Pairs that lack pixels in one of the windows differ; most do not.

@@ -1,0 +1,67 @@
+"""Displacement as a user wants it told: relative to a date and a place of his choice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jeoview.errors import ParameterError
+from jeoview.grid import check_bounds, zoom_for
+from jeoview.image import Image, apply
+from jeoview.projection import Bounds
+from jeoview.quantities import number, square_around
+
+# A median over so many pixels a side says where a place is.
+PLACE_PIXELS = 32
+
+
+def relative_to(
+    self: Any,
+    date: str | None = None,
+    lon: float | None = None,
+    lat: float | None = None,
+    bounds: Any = None,
+    metres: float = 200.0,
+) -> Image:
+    """Displacement relative to another date, to another place, or both.
+
+    Parameters
+    ----------
+    date : str, optional
+        Day of the series that becomes 0, ``"2018-02-16"``.
+    lon, lat : float, optional
+        Degrees of a place that is to stand still: its median over a square of ``metres`` is subtracted at each date.
+    bounds : (west, south, east, north), optional
+        The area itself, in degrees, in the place of ``lon`` and ``lat``.
+    metres : float
+        Side of the square on the ground.
+
+    Returns
+    -------
+    Image
+        Series, see the operators ``series_referenced`` and ``relative_to_date``.
+
+    Raises
+    ------
+    ParameterError
+        If neither a date nor a place is given, or the image has no band ``displacement`` for a place.
+    """
+    image: Image = self if isinstance(self, Image) else self.image()
+    if date is None and lon is None and lat is None and bounds is None:
+        raise ParameterError("relative_to: give date=, or a place: lon= and lat=, or bounds=(west, south, east, north)")
+    if bounds is None and (lon is not None or lat is not None):
+        bounds = _square(lon, lat, metres)
+    if bounds is not None:
+        area = check_bounds(bounds)
+        table = apply("series_reference", (image,), {"region": area, "zoom": zoom_for(area, PLACE_PIXELS)})
+        image = apply("series_referenced", (image, table), {})
+    return image if date is None else apply("relative_to_date", (image,), {"date": date})
+
+
+def _square(lon: float | None, lat: float | None, metres: float) -> Bounds:
+    if lon is None or lat is None:
+        raise ParameterError("relative_to: a place needs both lon= and lat=, in degrees")
+    return square_around(
+        number(lon, "relative_to(lon)", -180, 180),
+        number(lat, "relative_to(lat)", -90, 90),
+        number(metres, "relative_to(metres)", 1),
+    )
