@@ -64,12 +64,12 @@ def test_it_equals_an_inversion_that_was_referenced_there(tmp_path: Path, monkey
     monkeypatch.setenv("JEOVIEW_HOME", str(tmp_path))
     prepare_insar(size="small", progress=False)
     stack = InterferogramCollection("demo-insar-asc")
-    west, south, east, north = stack.image().bbox
-    box = (west, south, east, north)
-    here = {"lon": west + 0.15 * (east - west), "lat": south + 0.85 * (north - south)}
-    there = {"lon": west + 0.3 * (east - west), "lat": south + 0.6 * (north - south)}
-    first = stack.reference(**here).invert().relative_to(**there, metres=700)
-    other = stack.reference(**there).invert().relative_to(**there, metres=700)
+    box = stack.items[0].bbox
+    west, south, east, north = box
+    lon, lat = west + 0.15 * (east - west), south + 0.85 * (north - south)
+    x, y = west + 0.3 * (east - west), south + 0.6 * (north - south)
+    first = stack.reference(lon, lat).invert().relative_to(lon=x, lat=y, metres=700)
+    other = stack.reference(x, y).invert().relative_to(lon=x, lat=y, metres=700)
     one, two = (np.asarray(found.to_numpy(bounds=box, zoom=9, progress=False)) for found in (first, other))
     both = np.isfinite(one) & np.isfinite(two)
     assert both.mean() > 0.1
