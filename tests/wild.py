@@ -8,7 +8,7 @@ from typing import Any
 
 import jeoview as jv
 from jeoview.describe import describe
-from jeoview.graph import Node
+from jeoview.graph import Node, Parameter, parameter, parameters
 from jeoview.make import make
 from jeoview.operator import Input, Operator, band_fields, find
 from jeoview.raster import Kind
@@ -18,6 +18,7 @@ from tests.synthetic import slc, source
 STEPS = 6
 # An operator is given what it does not take now and then; what make() refuses teaches little more the second time.
 MISFIT = 0.05
+SLIDERS = 0.05
 FORMULAS = (
     "{a} + 1",
     "where({a} > t, {b}, -{a})",
@@ -95,7 +96,39 @@ def _step(random: Random, pool: list[Node]) -> Node:
         images.pop()
     first = next((value for value in images if isinstance(value, Node)), None)
     bands = () if first is None else describe(first).bands
-    return make(found.name, tuple(images), _values(random, found, bands))
+    values = _values(random, found, bands)
+    slid = {name: _slider(random, value) if random.random() < SLIDERS else value for name, value in values.items()}
+    moved = [_slider(random, value) if random.random() < SLIDERS else value for value in images]
+    return make(found.name, tuple(moved), slid)
+
+
+def _slider(random: Random, value: Any) -> Any:
+    """A slider that stands at a value, if that is one that a slider may have."""
+    name = f"p{random.randint(0, 999)}"
+    if isinstance(value, str):
+        return parameter(name, value, choices=tuple({value, random.choice(("", "view", "viridis", "red"))}))
+    if isinstance(value, (int, float)):
+        span = random.choice((1, 3, 1000))
+        ends = {} if isinstance(value, bool) or random.random() < 0.3 else {"min": value - span, "max": value + span}
+        return parameter(name, value, **ends, step=random.choice((None, 1)) if ends else None)
+    return value
+
+
+def moved(random: Random, node: Node) -> dict[str, Any]:
+    """Any position of the sliders of a chain."""
+    return {name: _position(random, used) for name, used in parameters(node).items()}
+
+
+def _position(random: Random, used: Parameter) -> Any:
+    if used.choices:
+        return random.choice(used.choices)
+    if isinstance(used.default, bool):
+        return random.random() < 0.5
+    low, high = used.minimum, used.maximum
+    if low is None or high is None:
+        return used.default
+    between = random.randint(int(low), int(high)) if isinstance(used.default, int) else random.uniform(low, high)
+    return random.choice((type(used.default)(low), type(used.default)(high), used.default, between))
 
 
 def _image(random: Random, found: Operator, item: Input, pool: list[Node]) -> Any:

@@ -26,11 +26,15 @@ def _checked(options: Options, inputs: tuple[Schema, ...]) -> Names:
     for schema, what in zip(inputs, ("the image", "the coherence"), strict=False):
         if len(schema.bands) != 1:
             raise ParameterError(f"unwrap: {what} has bands {list(schema.bands)}; choose one with image['name']")
-    if len(inputs) > 1 and inputs[1].is_complex:
-        raise ParameterError("unwrap: the coherence holds complex numbers; expected 0 to 1, as .coherence() gives")
+    _check_coherence(len(inputs) > 1 and inputs[1].is_complex)
     if options["min_coherence"] > 0 and len(inputs) == 1:
         raise ParameterError("unwrap: min_coherence= needs the coherence as well, .unwrap(coherence, ...)")
     return BANDS
+
+
+def _check_coherence(is_complex: bool) -> None:
+    if is_complex:
+        raise ParameterError("unwrap: the coherence holds complex numbers; expected 0 to 1, as .coherence() gives")
 
 
 @operator(
@@ -92,6 +96,7 @@ def unwrap(
     values = image.array[0]
     valid = ~np.isnan(values)
     if coherence is not None:
+        _check_coherence(np.iscomplexobj(coherence.array))
         valid &= coherence.array[0] >= min_coherence
     if method == "reliability":
         bands = unwrap_by_reliability(phase_of(values), valid)

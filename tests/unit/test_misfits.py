@@ -10,6 +10,7 @@ import pytest
 
 from jeoview.errors import BandError, ParameterError
 from jeoview.image import Image, apply
+from jeoview.operator import find
 from jeoview.quantities import Dates
 from tests.samples import REGION, image
 from tests.synthetic import grid_at, raster, slc, source
@@ -131,6 +132,10 @@ def test_a_condition_is_not_complex_but_what_it_chooses_may_be() -> None:
             line()
     with pytest.raises(ParameterError, match="unwrap: the coherence holds complex numbers"):
         image("phase").unwrap(product)
+    # A file may be complex without the chain's knowledge.
+    unwrap = find("unwrap").function
+    with pytest.raises(ParameterError, match="unwrap: the coherence holds complex numbers"):
+        unwrap(raster(image("phase"), AT), raster(product, AT))
     chosen = sure.where(product, 1.0)
     assert chosen.schema.is_complex
     values, whole, where = (raster(item, AT).array[0] for item in (chosen, product, sure))
@@ -150,7 +155,6 @@ def test_mean_and_count_of_complex_numbers() -> None:
     np.testing.assert_allclose(mean[held], np.nanmean(stack[:, held], axis=0), rtol=1e-5)
     assert np.isnan(mean[~held]).all()
     assert (~held).any()
-    # What is real stays so where it meets nothing complex, and a number of the wrong kind is seen at the line.
     with pytest.raises(ParameterError, match="median: the image holds complex numbers"):
         series.median()
 
