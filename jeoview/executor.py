@@ -10,13 +10,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from jeoview import warp
-from jeoview.describe import is_lifted, options_of, refuse_complex
+from jeoview.describe import describe, is_lifted, options_of, refuse_complex
 from jeoview.errors import ParameterError
 from jeoview.graph import Node
 from jeoview.grid import Grid
 from jeoview.operator import Mode, Names, Operator
 from jeoview.plan import Place, Plan, Step
-from jeoview.raster import Kind, Raster, Table
+from jeoview.raster import Array, Kind, Raster, Table
 
 Read = Callable[[Node, Grid, Names], Raster]
 Value = Raster | Table
@@ -185,13 +185,15 @@ def _call(found: Operator, inputs: list[Any], options: dict[str, Any], step: Ste
     if any(isinstance(item, Raster) and np.iscomplexobj(item.array) for item in inputs):
         refuse_complex(found)
     if not is_lifted(step.node):
-        return _computed(found, inputs, options)
+        result: Value = _computed(found, inputs, options)
+        return result
     dates = _joint_dates(found, inputs)
     each = [_computed(found, [_at_date(item, index) for item in inputs], options) for index in range(len(dates))]
     if not each:
-        none = np.empty((0, len(step.bands), *step.input_grid.shape), dtype=np.float32)
+        dtype = np.complex64 if describe(step.node).is_complex else np.float32
+        none: Array = np.empty((0, len(step.bands), *step.input_grid.shape), dtype=dtype)
         return Raster(none, step.input_grid, Kind.SERIES, step.bands)
-    first = each[0]
+    first: Raster = each[0]
     return replace(first, array=np.stack([one.array for one in each]), kind=Kind.SERIES, dates=dates)
 
 

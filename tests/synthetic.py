@@ -158,8 +158,8 @@ class SyntheticReader:
                 values = pixels(grid, band, date, seed)
                 array[index, position] = made_wild(values) if self.wild else values
             array[index][:, :, ~swath[index]] = np.nan
-        values = array * np.complex64(0.6 + 0.8j) if node.arguments.get("is_complex") else array
-        return Raster(values, grid, Kind.SERIES, bands, tuple(names[date] for date in dates))
+        layers: NDArray[Any] = array * np.complex64(0.6 + 0.8j) if node.arguments.get("is_complex") else array
+        return Raster(layers, grid, Kind.SERIES, bands, tuple(names[date] for date in dates))
 
 
 LIMITS = Limits()

@@ -109,8 +109,9 @@ def _slider(random: Random, value: Any) -> Any:
         return parameter(name, value, choices=tuple({value, random.choice(("", "view", "viridis", "red"))}))
     if isinstance(value, (int, float)):
         span = random.choice((1, 3, 1000))
-        ends = {} if isinstance(value, bool) or random.random() < 0.3 else {"min": value - span, "max": value + span}
-        return parameter(name, value, **ends, step=random.choice((None, 1)) if ends else None)
+        if isinstance(value, bool) or random.random() < 0.3:
+            return parameter(name, value)
+        return parameter(name, value, min=value - span, max=value + span, step=random.choice((None, 1)))
     return value
 
 

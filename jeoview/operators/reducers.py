@@ -71,7 +71,7 @@ def std(series: SeriesInput) -> BandsInput:
 def count(series: SeriesInput) -> BandsInput:
     """Number of valid dates, 0 where there is none; to be shown beside a composite."""
     if np.iscomplexobj(series.array):
-        return _reduced(series, np.sum(~np.isnan(series.array), axis=0, dtype=np.float32))
+        return _reduced(series, (~np.isnan(series.array)).sum(axis=0).astype(np.float32))
     return _reduced(series, reduce.moments(series.array)[2])
 
 

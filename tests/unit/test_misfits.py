@@ -127,7 +127,8 @@ def test_bands_of_two_complex_images_go_together_by_position(name: str) -> None:
 
 def test_a_condition_is_not_complex_but_what_it_chooses_may_be() -> None:
     product, sure = image("slc"), image("one") > 0.3
-    for line in (lambda: product.where(1.0, 2.0), lambda: image("one").mask(product)):
+    lines: list[Callable[[], Image]] = [lambda: product.where(1.0, 2.0), lambda: image("one").mask(product)]
+    for line in lines:
         with pytest.raises(ParameterError, match=r"the condition holds complex numbers; compare their \.phase\(\)"):
             line()
     with pytest.raises(ParameterError, match="unwrap: the coherence holds complex numbers"):
