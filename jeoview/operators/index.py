@@ -49,7 +49,9 @@ def normalized_difference(image: BandsInput, *, a: BandName = "nir", b: BandName
     """
     first, second = (image.array[image.bands.index(band)] for band in (a, b))
     if np.iscomplexobj(image.array):
-        raise ParameterError("normalized_difference: the bands hold complex numbers; expected real ones, such as their amplitudes")
+        raise ParameterError(
+            "normalized_difference: the bands hold complex numbers; expected real ones, such as their amplitudes"
+        )
     array = np.empty((1, *first.shape), dtype=np.float32)
     difference_over_sum(first, second, array[0])
     return replace(image, array=array, bands=("normalized_difference",))
