@@ -198,6 +198,8 @@ def test_what_nobody_waits_for_any_more_is_dropped(scene: Scene, start: Start, f
     _until(lambda: len(faults.calls()) == 2)
     queued = [_ask_and_leave(server, key, X, Y + i) for i in (1, 2)]
     other = _later(server, key, y=Y + 2)
+    # All five requests have come in: three wait for a tile that is not in the queue twice.
+    _until(lambda: server.metric('jeoview_tile_memory_total{result="miss"}') == 5)
     _until(lambda: server.metric("jeoview_queue") == 2)
     for connection in (running, *queued):
         connection.close()
