@@ -274,7 +274,8 @@ class Image:
         Wanted are whole turns u with C u = -round((C phi - wrap C phi) / 2 pi) and the least sum of abs(u), as in Yunjun et
         al. (2019, phase closure); here pair by pair: each round the pair that closes the most turns gets one, as long as no
         other pair of the same loops would close as many. What cannot be told apart stays as it is: an error in a pair that
-        one loop alone checks, or in none. ``unwrapping_errors`` shows what is left.
+        one loop alone checks, or in none; so does a loop that is open by more than 100 turns. ``unwrapping_errors`` shows what
+        is left.
 
         Parameters
         ----------

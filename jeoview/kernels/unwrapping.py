@@ -20,6 +20,8 @@ Integers = NDArray[np.int64]
 TURN = 2.0 * np.pi
 # Stands for the turns of a loop that a pixel does not have whole.
 NOTHING = -(1 << 40)
+# Turns of a loop; 2.8 m at C band. What is farther open was no mistake of unwrapping.
+MOST = 100.0
 LOOPS = ("loop_count", "loop_errors", "loop_rms", "pairs_without_loop")
 REPAIRS = ("corrected_pairs", "corrected_turns", "ambiguous_loops", "left_loops")
 
@@ -75,11 +77,12 @@ def _closure(phases: Floats, q: int, loops: Integers, t: int) -> float:  # pragm
 
 @njit(cache=True, nogil=True)
 def _turns(phases: Floats, q: int, loops: Integers, out: Integers) -> int:  # pragma: no cover - compiled
-    """Whole turns of each loop at a pixel, `NOTHING` where a pair is missing; how many are not 0."""
+    """Whole turns of each loop at a pixel, `NOTHING` where a pair is missing or no phase; how many are not 0."""
     wrong = 0
     for t in range(loops.shape[0]):
         closure = _closure(phases, q, loops, t)
-        if np.isnan(closure):
+        # Not of a NaN either. Turns are given one by one, and those of a fill value would never end.
+        if not abs(closure) <= MOST * TURN:
             out[t] = NOTHING
         else:
             out[t] = int(np.rint(closure / TURN))

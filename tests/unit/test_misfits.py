@@ -160,6 +160,16 @@ def test_mean_and_count_of_complex_numbers() -> None:
         series.median()
 
 
+@pytest.mark.parametrize("wild", [-3e38, 1e12])
+def test_fill_values_among_phases_do_not_keep_the_loops_busy(wild: float) -> None:
+    """Turns are given one by one: those of a fill value would take for ever."""
+    stack = image("stack")
+    filled = raster((stack + wild).correct_unwrapping(), AT).array
+    np.testing.assert_array_equal(filled, raster(stack + wild, AT).array)
+    errors = raster((stack + wild).unwrapping_errors(), AT).array
+    assert set(np.unique(errors[~np.isnan(errors)])) == {0.0}
+
+
 def test_what_a_source_cannot_be_is_refused() -> None:
     for bands in ((), ("a", "a")):
         with pytest.raises(ParameterError, match="expected at least one, each once"):
