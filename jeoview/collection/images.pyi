@@ -1111,7 +1111,7 @@ class ImageCollection:
         Returns
         -------
         table
-            ``date`` counts from 0, ``phase`` in rad (0 at the first date; NaN where no pixel is valid).
+            ``date`` in seconds since 1970, ``phase`` in rad (0 at the first date; NaN where no pixel is valid).
 
         Notes
         -----
@@ -1125,11 +1125,6 @@ class ImageCollection:
         -------
         series
             As it was but for its phase; NaN stays NaN, and a date without a reference is NaN.
-
-        Raises
-        ------
-        ParameterError
-            If the table was made from other dates.
         """
         ...
     def ps_velocity(
@@ -1367,7 +1362,7 @@ class ImageCollection:
         Returns
         -------
         table
-            ``date`` counts the dates from 0, ``displacement`` holds the medians in the unit of the series (NaN where a date
+            ``date`` in seconds since 1970, ``displacement`` holds the medians in the unit of the series (NaN where a date
             has no valid pixel there).
 
         Notes
@@ -1383,11 +1378,6 @@ class ImageCollection:
         series
             Band ``displacement`` relative to the place, NaN where it was and at every date that the place has no value at;
             other bands as they are.
-
-        Raises
-        ------
-        ParameterError
-            If the table was made from another number of dates.
         """
         ...
     def spatial_filter(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated
@@ -15,7 +16,7 @@ from jeoview.errors import ParameterError
 from jeoview.kernels.network import Elimination, Network, eliminate, triplets
 from jeoview.kernels.stack import Stack
 from jeoview.operator import Names, Options, Schema
-from jeoview.raster import Raster
+from jeoview.raster import Raster, Table
 
 PHASE, COHERENCE = "unwrapped", "coherence"
 DAYS_PER_YEAR = 365.25
@@ -49,6 +50,20 @@ def years_since(dates: tuple[str, ...], first: str) -> NDArray[np.float64]:
     start = dt.datetime.fromisoformat(first)
     seconds = [(dt.datetime.fromisoformat(date) - start).total_seconds() for date in dates]
     return np.array(seconds, dtype=np.float64) / (86_400.0 * DAYS_PER_YEAR)
+
+
+def moments(dates: tuple[str, ...]) -> NDArray[np.float64]:
+    """Seconds since 1970 of RFC 3339 dates: how a table names them."""
+    return np.array([dt.datetime.fromisoformat(date).timestamp() for date in dates], dtype=np.float64)
+
+
+def at_dates(table: Table, name: str, dates: tuple[str, ...]) -> NDArray[np.float64]:
+    """A column of a table by date, in the order of a series; NaN at a date that the table does not have.
+
+    Dates whose scenes do not come near a tile are left out of it, so that rows cannot be told by their number.
+    """
+    known = dict(zip(table.values["date"].tolist(), table.values[name].tolist(), strict=True))
+    return np.array([known.get(moment, math.nan) for moment in moments(dates).tolist()], dtype=np.float64)
 
 
 @lru_cache(maxsize=64)

@@ -8,6 +8,7 @@ import numpy as np
 
 from jeoview.errors import ParameterError, choices
 from jeoview.operator import Mode, Names, Options, Schema, SeriesInput, TableInput, all_demand, operator, with_table
+from jeoview.operators.insar_pairs import at_dates, moments
 from jeoview.operators.velocity import Day
 from jeoview.raster import Table
 
@@ -56,13 +57,13 @@ def series_reference(series: SeriesInput) -> TableInput:
     Returns
     -------
     table
-        ``date`` counts the dates from 0, ``displacement`` holds the medians in the unit of the series (NaN where a date
+        ``date`` in seconds since 1970, ``displacement`` holds the medians in the unit of the series (NaN where a date
         has no valid pixel there).
     """
     layers = series.array[:, series.bands.index(DISPLACEMENT)]
     valid = [layer[~np.isnan(layer)].astype(np.float64) for layer in layers]
     medians = np.array([np.median(values) if values.size else np.nan for values in valid], dtype=np.float64)
-    return Table({"date": np.arange(len(layers), dtype=np.float64), DISPLACEMENT: medians})
+    return Table({"date": moments(series.dates), DISPLACEMENT: medians})
 
 
 def _with_displacement(options: Options, inputs: tuple[Schema, ...]) -> Names:
@@ -79,17 +80,8 @@ def series_referenced(series: SeriesInput, table: TableInput) -> SeriesInput:
     series
         Band ``displacement`` relative to the place, NaN where it was and at every date that the place has no value at;
         other bands as they are.
-
-    Raises
-    ------
-    ParameterError
-        If the table was made from another number of dates.
     """
-    offsets = table.values[DISPLACEMENT]
-    if len(offsets) != len(series.array):
-        raise ParameterError(
-            f"series_referenced: the table has {len(offsets)} dates, the series {len(series.array)}; make both of one series"
-        )
+    offsets = at_dates(table, DISPLACEMENT, series.dates)
     if DISPLACEMENT not in series.bands:
         return series
     array = series.array.copy()

@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from jeoview.errors import BandError, LimitError, ParameterError
+from jeoview.errors import BandError, LimitError
 from jeoview.kernels import slc_series as kernel
 from jeoview.operator import (
     BandRule,
@@ -25,7 +25,7 @@ from jeoview.operator import (
     operator,
     with_table,
 )
-from jeoview.operators.insar_pairs import Wavelength, check_dates, years_since
+from jeoview.operators.insar_pairs import Wavelength, at_dates, check_dates, moments, years_since
 from jeoview.raster import Array, Kind, Raster, Table
 
 Dispersion = Annotated[float, Field(gt=0, le=2)]
@@ -128,7 +128,7 @@ def ps_reference(series: SeriesInput) -> TableInput:
     Returns
     -------
     table
-        ``date`` counts from 0, ``phase`` in rad (0 at the first date; NaN where no pixel is valid).
+        ``date`` in seconds since 1970, ``phase`` in rad (0 at the first date; NaN where no pixel is valid).
     """
     stack = _flat(series)
     product = stack * stack[:1].conj() if len(stack) else stack
@@ -137,7 +137,7 @@ def ps_reference(series: SeriesInput) -> TableInput:
         unit = np.where(size > 0, product / size, 0)
     valid = (size > 0).any(axis=1)
     phase = np.where(valid, np.angle(unit.astype(np.complex128).sum(axis=1)), np.nan)
-    return Table({"date": np.arange(len(stack), dtype=np.float64), "phase": phase.astype(np.float64)})
+    return Table({"date": moments(series.dates), "phase": phase.astype(np.float64)})
 
 
 @operator(mode=Mode.PIXEL, nodata="own", demand=with_table, complex_numbers="made", table="ps_reference")
@@ -148,15 +148,8 @@ def ps_referenced(series: SeriesInput, table: TableInput) -> SeriesInput:
     -------
     series
         As it was but for its phase; NaN stays NaN, and a date without a reference is NaN.
-
-    Raises
-    ------
-    ParameterError
-        If the table was made from other dates.
     """
-    phase = table.values["phase"]
-    if len(phase) != len(series.array):
-        raise ParameterError(f"ps_referenced: the table has {len(phase)} dates, the series {len(series.array)}")
+    phase = at_dates(table, "phase", series.dates)
     turned = np.exp(-1j * phase).astype(np.complex64)[:, None, None, None]
     return replace(series, array=(series.array * turned).astype(np.complex64))
 

@@ -75,3 +75,15 @@ def test_it_equals_an_inversion_that_was_referenced_there(tmp_path: Path, monkey
     assert both.mean() > 0.1
     # Pairs that lack pixels in one of the windows differ; most do not.
     assert np.median(np.abs(one - two)[both]) < 2e-3
+
+
+def test_a_tile_with_fewer_dates_gets_each_date_its_own_offset() -> None:
+    """Scenes that do not come near a tile are left out of it."""
+    given = series(2)
+    table = series_reference(given)
+    whole = series_referenced(given, table)
+    some = [1, 3, 4]
+    part = Raster(given.array[some], GRID, Kind.SERIES, given.bands, tuple(DATES[index] for index in some))
+    np.testing.assert_array_equal(series_referenced(part, table).array, whole.array[some])
+    other = Raster(given.array[:1], GRID, Kind.SERIES, given.bands, ("2019-01-01T00:00:00Z",))
+    assert np.isnan(series_referenced(other, table).array).all()
