@@ -49,7 +49,10 @@ class Frame:
         leaflet.add(ipyleaflet.WidgetControl(widget=self._legend, position="bottomright", transparent_bg=True))
         self.basemap = ipywidgets.Dropdown(options=LABELS, value=basemap, layout=_layout(width="100%", margin="0"))
         self.basemap.observe(choose, "value")
-        side = ipywidgets.VBox(_with_headings([*beside, ("Base map", self.basemap)]), layout=_layout(flex="0 1 236px"))
+        self._tools = ipywidgets.VBox(layout=_layout(width="100%", display="none"))
+        side = ipywidgets.VBox(
+            _with_headings([("", self._tools), *beside, ("Base map", self.basemap)]), layout=_layout(flex="0 1 236px")
+        )
         side.add_class("jv-side")
         row = ipywidgets.HBox([leaflet, side], layout=_layout(width="100%", flex_flow="row wrap"))
         looks = ipywidgets.HTML(f"<style>{_STYLE}</style>", layout=_layout(display="none"))
@@ -59,6 +62,11 @@ class Frame:
     def append(self, widget: Any) -> None:
         """Put a widget below all others."""
         self.widget.children = (*self.widget.children, widget)
+
+    def add_tool(self, widget: Any) -> None:
+        """Put a control at the top of what stands beside the map; those that were closed leave it."""
+        self._tools.children = (*(one for one in self._tools.children if one.comm is not None), widget)
+        self._tools.layout.display = None
 
     def legend(self, html: str) -> None:
         """Show these legends in the corner of the map."""

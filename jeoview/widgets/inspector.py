@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -54,6 +55,8 @@ class Inspector:
         self._window, self._subjects, self._name, self._positions = window, subjects, name, positions
         self._marker = ipyleaflet.CircleMarker(location=(0.0, 0.0), radius=6, color="#111", fill=False, weight=2)
         self._place: tuple[float, float] | None = None
+        # A click and a new reference ask from two threads; values must stand under their own place.
+        self._asking = threading.RLock()
         self._values = ipywidgets.HTML(readout.card(name, f"<p>{HINT}</p>"))
         self._steps = ipywidgets.HTML(f"<p>{HINT}</p>")
         # A list that is folded away asks nothing: every step is computed by itself.
@@ -83,15 +86,22 @@ class Inspector:
 
     def show(self, lon: float, lat: float) -> None:
         """Show the values at a place, as a click does."""
-        self._mark(lon, lat)
-        title = f"{self._name} at {lat:.5f}, {lon:.5f}"
-        self._values.value = readout.card(title, "<p>Computing …</p>")
-        parts = [(name, self._result(image)) for name, image in self._subjects()]
-        self._values.value = readout.card(title, readout.sections(parts) if parts else "<p>No layer is seen.</p>")
-        self._show_steps()
+        with self._asking:
+            self._mark(lon, lat)
+            title = f"{self._name} at {lat:.5f}, {lon:.5f}"
+            self._values.value = readout.card(title, "<p>Computing …</p>")
+            parts = [(name, self._result(image)) for name, image in self._subjects()]
+            self._values.value = readout.card(title, readout.sections(parts) if parts else "<p>No layer is seen.</p>")
+            self._show_steps()
+
+    def again(self) -> None:
+        """Ask again at the place that is shown; nothing where there is none yet."""
+        with self._asking:
+            if self._place is not None:
+                self.show(*self._place)
 
     def _click(self, **event: Any) -> None:
-        if event.get("type") == "click":
+        if event.get("type") == "click" and self._window.chooser is None:
             lat, lon = event["coordinates"]
             self.show((lon + 180.0) % 360.0 - 180.0, lat)
 

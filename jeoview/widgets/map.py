@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from jeoview.collection import SlcCollection
 from jeoview.collection.stack import caching_hint
 from jeoview.engine import Engine
 from jeoview.errors import ParameterError
@@ -14,7 +15,10 @@ from jeoview.projection import Bounds
 from jeoview.widgets.basemaps import check_basemap
 from jeoview.widgets.inspector import Inspector
 from jeoview.widgets.layers import MapLayer, TileSession, Value, check_image
+from jeoview.widgets.matrix import CoherenceMatrix
+from jeoview.widgets.reference import ReferencePoint, Show, Stack
 from jeoview.widgets.scene import LayerName, Scene
+from jeoview.widgets.tools import Tools
 from jeoview.widgets.view import ASSUMED_HEIGHT
 from jeoview.widgets.window import Window
 
@@ -60,7 +64,7 @@ class Map:
         self._placed = center is not None or zoom is not None
         self._window = Window(center, zoom, check_basemap(basemap), height)
         self._scene = Scene(self._window, basemap, session)
-        self._inspectors: dict[str, Inspector] = {}
+        self._tools = Tools(self._scene, self, self._look_at)
 
     @property
     def widget(self) -> Any:
@@ -123,8 +127,8 @@ class Map:
                 raise ParameterError(f"attribution is {attribution!r}; expected text")
             credit = Engine.default().credits(check_image(image).node) if attribution is None else attribution
             layer = MapLayer(scene, image, name=chosen, opacity=opacity, visible=visible, credit=credit)
-            if not self._placed and layer.bbox is not None:
-                self.fit(layer.bbox)
+            if layer.bbox is not None:
+                self._look_at(layer.bbox)
             scene.add(layer)
             scene.messages.advise(chosen, caching_hint(image))
             return layer
@@ -266,26 +270,72 @@ class Map:
         ParameterError
             If it is no image.
         """
-        chosen = check_name(name)
-        fixed = None if image is None else [(chosen, check_image(image))]
-        former = self._inspectors.pop(chosen, None)
-        if former is not None:
-            former.close()
-        inspector = Inspector(
-            self._window,
-            lambda: fixed or [(layer.name, layer.image) for layer in reversed(self.layers) if layer.visible],
-            chosen,
-            lambda: self.parameters,
-            self._scene.guard,
-        )
-        self._inspectors[chosen] = inspector
-        self._scene.frame.append(inspector.widget)
-        return inspector
+        return self._tools.inspector(None if image is None else check_image(image), check_name(name))
+
+    def add_reference(self, stack: Stack, show: Show, name: str = "Ground motion") -> ReferencePoint:
+        """Show what is made from a stack, and choose its reference point with a click.
+
+        The button *Choose reference* beside the map takes the clicks: a click, or the mark dragged to another place, makes
+        ``stack.reference(lon, lat)``; what `show` gives of it takes the place of what is seen, which stays until the new
+        tiles are there. An inspector of an image that was made from the stack follows. A place outside of the stack, or
+        without data, is said under the map and changes nothing.
+
+        Parameters
+        ----------
+        stack : InterferogramCollection or SlcCollection
+            Where it has no reference yet, nothing is shown before the first click.
+        show : function
+            Gives what is shown of the stack with a reference: an image, or images by the names of their layers. Sliders
+            are declared outside of it.
+        name : str
+            Heading, and name of the layer where `show` gives one image; a reference of the same name is replaced.
+
+        Returns
+        -------
+        ReferencePoint
+            ``stack`` is the stack with the reference that is chosen now; ``choose(lon, lat)`` does what a click does.
+
+        Raises
+        ------
+        ParameterError
+            If it is no stack, or `show` is no function or gives no image.
+
+        Examples
+        --------
+        >>> m.add_reference(stack, lambda stack: stack.invert().velocity()["velocity"])          # doctest: +SKIP
+        """
+        return self._tools.reference(stack, show, check_name(name))
+
+    def add_coherence_matrix(
+        self, slc: SlcCollection, window: tuple[int, int] = (7, 25), name: str = "Coherence matrix"
+    ) -> CoherenceMatrix:
+        """Show below the map, where it is clicked, the coherence of every two dates of a complex stack.
+
+        Parameters
+        ----------
+        slc : SlcCollection
+            What is asked.
+        window : (int, int)
+            Lines and samples of the sensor around the place, each from 1 to 201.
+        name : str
+            Heading; a matrix of the same name is replaced.
+
+        Raises
+        ------
+        ParameterError
+            If it is no such stack, or the window makes no sense.
+        """
+        return self._tools.matrix(slc, window, check_name(name))
 
     @property
     def messages(self) -> tuple[str, ...]:
         """What stands in the message bar under the map."""
         return self._scene.messages.texts
+
+    def _look_at(self, bounds: Bounds) -> None:
+        """Bring the first thing that is shown into view."""
+        if not self._placed:
+            self.fit(bounds)
 
     def _free_name(self) -> str:
         names = {layer.name for layer in self.layers}

@@ -49,7 +49,9 @@ def result(answer: Answer, where: str) -> str:
     if not any(np.isfinite(series).any() for series in values.values()):
         return "<p>No data here.</p>"
     unit = str(answer["unit"])
-    return chart(answer["dates"], values, unit) + _download(csv_text(answer["dates"], values, unit), where)
+    return chart(answer["dates"], values, unit) + download(
+        csv_text(answer["dates"], values, unit), f"values {where}", "Values as CSV"
+    )
 
 
 def steps(root: Node, ask: Ask) -> str:
@@ -158,10 +160,11 @@ def _table(answer: Answer) -> str:
     return f"<table>{''.join(rows)}</table>"
 
 
-def _download(text: str, where: str) -> str:
+def download(text: str, file: str, words: str) -> str:
+    """A link that gives a text as a CSV file of this name."""
     data = base64.b64encode(text.encode()).decode()
-    name = html.escape(f"values {where}.csv")
-    return f'<a class="jv-csv" download="{name}" href="data:text/csv;base64,{data}">Values as CSV</a>'
+    name = html.escape(f"{file}.csv")
+    return f'<a class="jv-csv" download="{name}" href="data:text/csv;base64,{data}">{html.escape(words)}</a>'
 
 
 def sections(parts: Sequence[tuple[str, str]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import ipyleaflet
 import ipywidgets
@@ -15,6 +16,13 @@ from jeoview.widgets.view import ASSUMED_WIDTH, TileBlock, View, fit, on_globe, 
 
 WORLD = View(10.0, 25.0, 2)
 MARGIN = 4  # pixels
+
+
+class Chooser(Protocol):
+    """A tool that a click chooses a place for."""
+
+    def rest(self) -> None:
+        """Take no more clicks."""
 
 
 class Window:
@@ -34,6 +42,8 @@ class Window:
     Attributes
     ----------
     widget : ipyleaflet.Map
+    chooser : Chooser or None
+        The tool that takes all clicks now; the others leave them to it.
     """
 
     def __init__(self, center: Sequence[float] | None, zoom: int | None, basemap: str, height: int) -> None:
@@ -52,6 +62,7 @@ class Window:
         self.widget.add(ipyleaflet.AttributionControl(position="bottomright", prefix=""))
         self.widget.add(ipyleaflet.ScaleControl(position="bottomleft", imperial=False, max_width=120))
         self._height = height
+        self.chooser: Chooser | None = None
 
     @property
     def live(self) -> bool:
@@ -109,6 +120,19 @@ class Window:
     def set_basemap(self, name: str) -> None:
         """Change the base map; the layers over it stay as they are."""
         self._base.layers = basemap_layers(name)
+
+    def give_clicks(self, chooser: Chooser) -> None:
+        """Leave all clicks to one tool; the one that had them rests."""
+        former, self.chooser = self.chooser, chooser
+        if former is not None and former is not chooser:
+            former.rest()
+        self.widget.add_class("jv-choosing")
+
+    def take_clicks_back(self, chooser: Chooser) -> None:
+        """Leave clicks to everyone again, unless another tool has them by now."""
+        if self.chooser is chooser:
+            self.chooser = None
+            self.widget.remove_class("jv-choosing")
 
     def on_move(self, function: Callable[..., None]) -> None:
         """Call a function when the map has been moved or zoomed, or got its size."""
