@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jeoview.collection.areas import read_area
 from jeoview.collection.measures import LoopMeasure, Reading, Survey, survey
 from jeoview.collection.network import ByDates, ByPixels, Sieve, best_of, dates_of, root_mean_square
+from jeoview.collection.stack import originals
 from jeoview.errors import CollectionError, ParameterError, choices
 from jeoview.grid import region_grid, zoom_for
 from jeoview.projection import Bounds
@@ -228,12 +229,15 @@ def loops(self: InterferogramCollection, region: Any = None, *, progress: bool =
 def reading_of(stack: InterferogramCollection, region: Any = None) -> Reading:
     """The coarse grid of a stack, or of a part of it.
 
+    Of a copy the files are read that it was made of, whose overviews are others: both give the same measures, and the
+    same reference.
+
     Raises
     ------
     ParameterError
         If the region does not meet the stack.
     """
-    items = stack.items
+    name, items = originals(stack.name, stack.items)
     west, south, east, north = zip(*(item.bbox for item in items), strict=True)
     box: Bounds = (min(west), min(south), max(east), max(north))
     polygon = None
@@ -242,7 +246,7 @@ def reading_of(stack: InterferogramCollection, region: Any = None) -> Reading:
         polygon = area if isinstance(area, dict) else None
         box = _common(box, _box_of(area) if isinstance(area, dict) else area)
     zoom = min(zoom_for(box, COARSE), stack.zoom_at((box[1] + box[3]) / 2))
-    return Reading(stack.name, {item.id: item for item in items}, region_grid(box, zoom=zoom), polygon)
+    return Reading(name, {item.id: item for item in items}, region_grid(box, zoom=zoom), polygon)
 
 
 def _box_of(area: Any) -> Bounds:

@@ -6,6 +6,7 @@ import json
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -121,6 +122,15 @@ def copy_stack(plan: CopyPlan, folder: str | Path | None, *, progress: bool) -> 
 def is_copy(items: Sequence[Item]) -> bool:
     """Whether items are read from a copy."""
     return any(SOURCE in item.properties for item in items)
+
+
+def originals(name: str, items: Sequence[Item]) -> tuple[str, Sequence[Item]]:
+    """The collection and the items that a copy was made of; those given where they are none, or the originals are gone."""
+    source = items[0].properties.get(SOURCE) if items else None
+    if source is not None:
+        with suppress(JeoviewError):
+            return source, user_catalog().items(source, [item.id for item in items])
+    return name, items
 
 
 def current(name: str, items: Sequence[Item], *, warn: bool = True) -> tuple[str, Sequence[Item]]:

@@ -311,6 +311,17 @@ def test_the_best_reference_is_the_same_everywhere(mexico: InterferogramCollecti
     assert chosen.invert().bands == ("displacement",)
 
 
+def test_a_copy_has_the_measures_and_the_reference_of_its_files(
+    mexico: InterferogramCollection, reads: list[str]
+) -> None:
+    chosen, measured = mexico.reference(progress=False), mexico.measures(progress=False)
+    reads.clear()
+    copy = mexico.cache_stack(progress=False)
+    assert copy.reference(progress=False).place == chosen.place
+    pd.testing.assert_frame_equal(copy.measures(progress=False), measured)
+    assert not reads
+
+
 def test_a_reference_of_any_shape_is_the_median_inside_it(mexico: InterferogramCollection) -> None:
     west, south, east, north = -99.185, 19.435, -99.175, 19.445
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
