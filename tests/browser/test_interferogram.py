@@ -39,6 +39,7 @@ def test_an_interferogram_in_jupyterlab(new_page: Callable[..., Page], lab: Lab,
         prepare_slc(size="small", progress=False)
         # In a fresh checkout the kernels are compiled here, not while a tile is waited for.
         slc = SlcCollection("demo-slc")
+        days = slc.dates
         slc.image().ps_velocity(wavelength=slc.wavelength).to_numpy(zoom=12, progress=False)
     with Notebook.open(new_page(1280, 1300), lab, "02-interferogram", NOTEBOOK) as opened:
         opened.run_all()
@@ -50,3 +51,11 @@ def test_an_interferogram_in_jupyterlab(new_page: Callable[..., Page], lab: Lab,
         assert shown
         colours = np.concatenate([rgba[:3, rgba[3] > 0].T for rgba in shown])
         assert len(np.unique(colours // 32, axis=0)) > 20, "fringes have many colours"
+        box = opened.page.locator(".jv-map .leaflet-container").bounding_box()
+        assert box is not None
+        opened.page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
+        matrix = opened.page.locator(".jv-inspector", has_text="Coherence matrix at")
+        matrix.locator("svg").wait_for(timeout=60_000)
+        assert all(day in matrix.locator("svg").inner_html() for day in days)
+        matrix.scroll_into_view_if_needed()
+        opened.screenshot("coherence-matrix")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from tests.browser.lab import Lab
+    from tests.browser.lab import Lab, Notebook
 
 NOTEBOOK = ROOT / "notebooks" / "03-velocity.ipynb"
 
@@ -53,4 +53,32 @@ def test_velocity_in_jupyterlab(new_page: Callable[..., Page], lab: Lab, home: P
         opened.page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.45)
         opened.page.locator(".jv-inspector svg").wait_for(timeout=60_000)
         opened.screenshot("velocity")
-        assert "mm/yr" in opened.page.locator(".jv-inspector svg").inner_html()
+        chart = opened.page.locator(".jv-inspector svg").inner_html()
+        assert "mm/yr" in chart
+        _choose_a_reference(opened, box, chart)
+
+
+def _choose_a_reference(opened: Notebook, box: Any, chart: str) -> None:
+    """Another place by the button and a click: tiles, series, mark and words follow; outside of the stack nothing does."""
+    page, said = opened.page, opened.page.locator(".jv-place")
+    former, keys, mark = said.inner_text(), {tile.key for tile in opened.tiles()}, page.locator(".jv-reference")
+    square = mark.bounding_box()
+    page.get_by_role("button", name="Choose reference").click()
+    opened.record()
+    page.mouse.click(box["x"] + box["width"] * 0.45, box["y"] + box["height"] * 0.6)
+    page.wait_for_function(
+        "former => { const text = document.querySelector('.jv-place').innerText;"
+        " return text !== former && text.includes('have data there'); }",
+        arg=former,
+        timeout=60_000,
+    )
+    page.wait_for_function("old => document.querySelector('.jv-inspector svg')?.innerHTML !== old", arg=chart)
+    opened.wait_for_tiles()
+    assert keys.isdisjoint(tile.key for tile in opened.tiles())
+    assert all(any(layer["shown"] for layer in frame) for frame in opened.frames()), "the map was empty for a while"
+    assert mark.bounding_box() != square
+    opened.screenshot("velocity-reference")
+    chosen = said.inner_text()
+    page.mouse.click(box["x"] + 12, box["y"] + box["height"] - 60)
+    page.locator(".jv-message", has_text="outside the stack").wait_for(timeout=60_000)
+    assert said.inner_text() == chosen
