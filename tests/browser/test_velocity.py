@@ -66,19 +66,30 @@ def _choose_a_reference(opened: Notebook, box: Any, chart: str) -> None:
     page.get_by_role("button", name="Choose reference").click()
     opened.record()
     page.mouse.click(box["x"] + box["width"] * 0.45, box["y"] + box["height"] * 0.6)
-    page.wait_for_function(
-        "former => { const text = document.querySelector('.jv-place').innerText;"
-        " return text !== former && text.includes('have data there'); }",
-        arg=former,
-        timeout=60_000,
-    )
+    _wait_for_place(page, former)
     page.wait_for_function("old => document.querySelector('.jv-inspector svg')?.innerHTML !== old", arg=chart)
     opened.wait_for_tiles()
     assert keys.isdisjoint(tile.key for tile in opened.tiles())
     assert all(any(layer["shown"] for layer in frame) for frame in opened.frames()), "the map was empty for a while"
     assert mark.bounding_box() != square
     opened.screenshot("velocity-reference")
+    square, former = mark.bounding_box(), said.inner_text()
+    assert square is not None
+    page.mouse.move(square["x"] + 8, square["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(square["x"] + 20, square["y"] - 40, steps=5)
+    page.mouse.up()
+    _wait_for_place(page, former)
     chosen = said.inner_text()
     page.mouse.click(box["x"] + 12, box["y"] + box["height"] - 60)
     page.locator(".jv-message", has_text="outside the stack").wait_for(timeout=60_000)
     assert said.inner_text() == chosen
+
+
+def _wait_for_place(page: Page, former: str) -> None:
+    page.wait_for_function(
+        "former => { const text = document.querySelector('.jv-place').innerText;"
+        " return text !== former && text.includes('have data there'); }",
+        arg=former,
+        timeout=60_000,
+    )
