@@ -1,4 +1,7 @@
-"""Where the pixels of a sensor lie that has no map projection: rasters of longitude and latitude, or control points."""
+"""Where the pixels of a sensor lie that has no map projection.
+
+Rasters of longitude and latitude, control points, or a table on a map that says the pixel of every place.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from jeoview.grid import Grid
 from jeoview.kernels import slc_geolocation as kernel
 from jeoview.kernels import warp as warp_kernel
 from jeoview.projection import WGS84, Floats, transform
-from jeoview.warp import Placement, Positions, positions
+from jeoview.warp import Placement, Positions, pixels_of, positions
 
 # Control points of a file become a raster of this many nodes a side.
 NODES = 65
@@ -140,9 +143,116 @@ class Geolocation:
         rows, cols = np.empty(east.shape), np.empty(east.shape)
         kernel.invert(east.ravel(), north.ravel(), self.places, self.guesses, rows.reshape(-1), cols.reshape(-1))
         rows, cols = self.first[0] + rows * self.step[0], self.first[1] + cols * self.step[1]
-        outside = ~((rows >= 0.0) & (rows < self.shape[0]) & (cols >= 0.0) & (cols < self.shape[1]))
-        rows[outside] = cols[outside] = np.nan
-        return rows, cols
+        return _only_inside(rows, cols, self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class LookupTable:
+    """A table on a map that says for each of its pixels which of the sensor's lies there.
+
+    Parameters
+    ----------
+    placement : Placement
+        The table on the Earth.
+    table : (2, y, x) float32
+        Row and column of the sensor at the centres of the table's pixels, edge convention; NaN where none is known.
+    shape : (int, int)
+        Rows and columns of the sensor.
+    """
+
+    placement: Placement
+    table: NDArray[np.float32]
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(
+        cls,
+        places: tuple[NDArray[np.float32], NDArray[np.float32]],
+        placement: Placement,
+        shape: tuple[int, int],
+        looks: tuple[int, int] = (1, 1),
+    ) -> LookupTable:
+        """The table of lines and samples as files hold them.
+
+        Parameters
+        ----------
+        places : (float32, float32)
+            (y, x) of lines and samples: 0 is the centre of the first pixel. Both 0, or NaN: not known.
+        placement, shape
+            As of the class.
+        looks : (int, int)
+            Rows and columns of the sensor in one line and sample.
+
+        Raises
+        ------
+        SourceError
+            If fewer than 2 x 2 pixels of the table lie in the images.
+        """
+        lines, samples = places
+        table = np.stack([(axis + np.float32(0.5)) * np.float32(n) for axis, n in zip(places, looks, strict=True)])
+        unknown = ((lines == 0.0) & (samples == 0.0)) | ~np.isfinite(lines) | ~np.isfinite(samples)
+        # Far outside stand marks such as -9999, never a neighbour of a pixel.
+        unknown |= np.logical_or.reduce([np.abs(axis / n - 0.5) > 1.0 for axis, n in zip(table, shape, strict=True)])
+        table[:, unknown] = np.nan
+        found = cls(placement, np.ascontiguousarray(table, dtype=np.float32), shape)
+        if min(lines.shape) < 2 or found._inside.sum() < 4:
+            raise SourceError(
+                f"the look-up table has {found._inside.sum()} places in the images of {shape[0]} x {shape[1]} pixels; "
+                "expected the sample (range) and the line (azimuth), from 0, at every pixel of a map"
+            )
+        return found
+
+    @cached_property
+    def _inside(self) -> NDArray[np.bool_]:
+        (rows, cols), (height, width) = self.table, self.shape
+        return np.asarray((rows >= 0.0) & (rows < height) & (cols >= 0.0) & (cols < width))
+
+    def middle(self, crs: str) -> tuple[Floats, Floats]:
+        """The place of the pixel of the table that lies nearest to the middle of the sensor's."""
+        away = sum(np.abs(axis / size - 0.5) for axis, size in zip(self.table, self.shape, strict=True))
+        row, col = np.unravel_index(int(np.nanargmin(np.asarray(away))), self._inside.shape)
+        return transform(self.placement.crs, crs, *self._places([row + 0.5], [col + 0.5]))
+
+    def locate(self, crs: str, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Rows and columns of places; NaN outside."""
+        return self._looked_up(*pixels_of(self.placement, *transform(crs, self.placement.crs, x, y)))
+
+    def positions(self, target: Grid) -> Positions:
+        """Rows and columns of all pixel centres of a grid."""
+        where = positions(self.placement, target)
+        down, right = np.empty(target.shape), np.empty(target.shape)
+        warp_kernel.dense(where.nodes, where.window, down, right)
+        return Positions(self._looked_up(down, right), (1, 0, 0), 0.0)
+
+    def outline(self) -> tuple[Floats, Floats]:
+        """Longitudes and latitudes around the places that lie in the images, with a pixel of the table to spare."""
+        rows = np.flatnonzero(self._inside.any(axis=1))
+        # A place between two pixels of the table may lie in the images where the centre of one does not.
+        first = self._inside[rows].argmax(axis=1) - 1
+        last = self._inside.shape[1] - self._inside[rows, ::-1].argmax(axis=1) + 1
+        down = np.stack([rows, rows + 1], axis=1).ravel().astype(np.float64)
+        down[0], down[-1] = down[0] - 1, down[-1] + 1
+        place = self._places([*down, *down[::-1]], [*first.repeat(2), *last.repeat(2)[::-1]])
+        lon, lat = transform(self.placement.crs, WGS84, *place)
+        return lon[0] + (lon - lon[0] + 180.0) % 360.0 - 180.0, lat
+
+    def _places(self, rows: Sequence[float], cols: Sequence[float]) -> tuple[Floats, Floats]:
+        a, b, c, d, e, f = self.placement.transform
+        row, col = np.asarray(rows, dtype=np.float64), np.asarray(cols, dtype=np.float64)
+        return a * col + b * row + c, d * col + e * row + f
+
+    def _looked_up(self, down: Floats, right: Floats) -> tuple[Floats, Floats]:
+        if self.placement.period:
+            right = right % self.placement.period
+        rows, cols = np.empty(down.shape), np.empty(down.shape)
+        kernel.look_up(down.ravel(), right.ravel(), self.table, rows.reshape(-1), cols.reshape(-1))
+        return _only_inside(rows, cols, self.shape)
+
+
+def _only_inside(rows: Floats, cols: Floats, shape: tuple[int, int]) -> tuple[Floats, Floats]:
+    outside = ~((rows >= 0.0) & (rows < shape[0]) & (cols >= 0.0) & (cols < shape[1]))
+    rows[outside] = cols[outside] = np.nan
+    return rows, cols
 
 
 def widened(values: Floats) -> Floats:

@@ -12,7 +12,7 @@ import numpy as np
 
 from jeoview.describe import options_of
 from jeoview.errors import ParameterError, SourceError
-from jeoview.geolocation import Geolocation, widened
+from jeoview.geolocation import Geolocation, LookupTable, widened
 from jeoview.graph import Node
 from jeoview.grid import Frame, Grid, Lattice
 from jeoview.kernels.angles import angles_of, phasors_of
@@ -91,7 +91,10 @@ def _positions(locator: Locator, target: Grid) -> Positions:
 
 # Bands that say where each pixel lies, degrees.
 PLACES = ("longitude", "latitude")
+# Bands of a table on a map: complex (sample, line), or one of each.
+LOOKUPS = (("lookup",), ("lookup_range", "lookup_azimuth"))
 MAX_NODES = 1 << 20
+MAX_TABLE = 1 << 22
 STRIP = 1 << 22
 
 
@@ -110,21 +113,57 @@ def located(read: Callable[[Grid], Array], frame: Frame) -> Geolocation:
     SourceError
         If no places stand there.
     """
-    height, width = frame.shape
-    every = max(1, math.ceil(math.sqrt(height * width / MAX_NODES)))
-    # As many rows at once as memory is meant for; of a very wide source the one row of each that is kept.
-    rows = STRIP // width // every * every
-    step = rows or every
-    parts = [
-        read(Grid(frame.lattice, row, 0, min(rows or 1, height - row), width))[:, ::every, ::every].astype(np.float64)
-        for row in range(0, height, step)
-    ]
-    lon, lat = np.concatenate(parts, axis=1)
+    every, places = _thinned(read, frame.extent, MAX_NODES)
+    lon, lat = places.astype(np.float64)
     unknown = (lon == 0.0) & (lat == 0.0)
     lon[unknown] = lat[unknown] = np.nan
     lon = lon[0, 0] + (lon - lon[0, 0] + 180.0) % 360.0 - 180.0 if np.isfinite(lon[0, 0]) else lon
     first = 0.5 - every
     return Geolocation.of(widened(lon), widened(lat), (first, first), (float(every), float(every)), frame.shape)
+
+
+def tabulated(
+    read: Callable[[Grid], Array], grid: Grid, shape: tuple[int, int], looks: tuple[int, int] = (1, 1)
+) -> LookupTable:
+    """The look-up table that a file holds, thinned out to about four million nodes.
+
+    Parameters
+    ----------
+    read : callable
+        From a window of the table to (1, y, x) complex numbers, sample + i line, or (2, y, x) samples and lines.
+    grid : Grid
+        All of the table, on the map.
+    shape : (int, int)
+        Rows and columns of the sensor.
+    looks : (int, int)
+        Rows and columns of the sensor in a line and a sample of the table.
+
+    Raises
+    ------
+    SourceError
+        If no place of it lies in the images.
+    """
+    every, found = _thinned(read, grid, MAX_TABLE)
+    samples, lines = (found[0].real, found[0].imag) if np.iscomplexobj(found) else (found[0], found[1])
+    (dx, _, left, _, dy, top) = grid.transform
+    # The nodes are the centres of the pixels that are kept.
+    shift = 0.5 - every / 2
+    affine = (dx * every, 0.0, left + shift * dx, 0.0, dy * every, top + shift * dy)
+    return LookupTable.of((lines, samples), Placement(grid.crs, affine, *lines.shape), shape, looks)
+
+
+def _thinned(read: Callable[[Grid], Array], grid: Grid, most: int) -> tuple[int, Array]:
+    """Every how many-th pixel is kept, down and across, that no more than ``most`` remain; and these."""
+    height, width = grid.shape
+    every = max(1, math.ceil(math.sqrt(height * width / most)))
+    # As many rows at once as memory is meant for; of a very wide source the one row of each that is kept.
+    rows = STRIP // width // every * every
+    windows = (
+        Grid(grid.lattice, grid.row + row, grid.col, min(rows or 1, height - row), width)
+        for row in range(0, height, rows or every)
+    )
+    # Copied, as a view would hold on to what was left out.
+    return every, np.concatenate([read(one)[:, ::every, ::every].copy() for one in windows], axis=1)
 
 
 @dataclass(frozen=True, slots=True)

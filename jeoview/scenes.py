@@ -17,7 +17,7 @@ from jeoview.errors import ChainError, CollectionError, KeyUnknownError, SourceE
 from jeoview.graph import Node, digest
 from jeoview.grid import Frame, Grid
 from jeoview.io.reader import Reader
-from jeoview.native import PLACES, Locator, locate_in_chain, located
+from jeoview.native import LOOKUPS, PLACES, Locator, locate_in_chain, located, tabulated
 from jeoview.operator import Names
 from jeoview.projection import is_sensor
 from jeoview.raster import Array, Kind, Raster
@@ -91,7 +91,7 @@ class Scenes:
         return f"{title} (simulated)" if info.simulated and "simulated" not in title.lower() else title
 
     def locate(self, node: Node) -> Locator:
-        """Where the sensor's pixels of a source lie; a raster of places is read once and kept.
+        """Where the sensor's pixels of a source lie; a raster of places or a look-up table is read once and kept.
 
         Raises
         ------
@@ -105,6 +105,11 @@ class Scenes:
 
     def _locate(self, items: str, frame: str, shape: tuple[int, int]) -> Locator:
         item = self._frozen(items).items[0]
+        table = next((bands for bands in LOOKUPS if set(bands) <= set(item.bands)), None)
+        if table is not None:
+            down, across = item.properties["jeoview:lookup_looks"]
+            whole = self._reader.native_grid(item, table[0])
+            return tabulated(lambda grid: self._reader.read(item, table, grid, "nearest"), whole, shape, (down, across))
         return located(lambda grid: self._reader.read(item, PLACES, grid, "nearest"), Frame(frame, shape))
 
     def measure(self, node: Node, grid: Grid, bands: Names) -> tuple[int, int]:

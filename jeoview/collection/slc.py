@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import glob
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,17 +13,21 @@ import numpy as np
 from jeoview.catalog import Item, Query
 from jeoview.catalog.times import parse_time
 from jeoview.collection.files import register
-from jeoview.collection.frozen import store_items, user_catalog
+from jeoview.collection.frozen import user_catalog
+from jeoview.collection.slc_files import matches, places_of, series_image
 from jeoview.engine import Engine
 from jeoview.errors import BandError, CollectionError, ParameterError, SourceError, choices
 from jeoview.graph import digest
 from jeoview.image import Image, apply
+from jeoview.io.products import description
 from jeoview.io.products import slc as product
 from jeoview.io.products.interferograms import SENTINEL_1
-from jeoview.io.products.slc import Scene, SlcOptions, Variable
+from jeoview.io.products.slc import Scene, SlcOptions
+from jeoview.io.products.slc_places import Places, header
 from jeoview.kernels.slc import coherence_matrix
 from jeoview.projection import Bounds
-from jeoview.quantities import METRES_PER_DEGREE, Dates, cos_latitude, square_around
+from jeoview.quantities import METRES_PER_DEGREE, cos_latitude, square_around
+from jeoview.settings import settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +69,7 @@ class SlcCollection:
     # -- readers ---------------------------------------------------------------------------------
 
     @classmethod
-    def from_files(
+    def from_files(  # noqa: PLR0913 - what files do not say of themselves
         cls,
         pattern: str,
         date: str | None = None,
@@ -74,6 +77,8 @@ class SlcCollection:
         *,
         longitude: str | Path | None = None,
         latitude: str | Path | None = None,
+        lookup: str | Path | None = None,
+        lookup_looks: tuple[int, int] = (1, 1),
         wavelength: float = SENTINEL_1,
         nodata: float | None = 0.0,
     ) -> SlcCollection:
@@ -90,6 +95,11 @@ class SlcCollection:
         longitude, latitude : str or Path, optional
             Rasters of the degrees of every pixel, for images in radar geometry. Better than control points, as they
             know the terrain.
+        lookup : str or Path, optional
+            Or a look-up table on a map (GAMMA's, FLATSIM's ``LuT``): complex sample + i line, or samples and lines in two
+            bands, from 0; both 0 where there is none. Read bilinearly at every pixel of the map.
+        lookup_looks : (int, int)
+            Rows and columns of the images in one line and sample of the table: its looks.
         wavelength : float
             Metres.
         nodata : float, optional
@@ -101,13 +111,11 @@ class SlcCollection:
             If no file matches, a name has no date, the images are not coregistered or not complex, or nothing says
             where they lie.
         """
-        if (longitude is None) != (latitude is None):
-            raise ParameterError("longitude and latitude: give both rasters, or none")
         options = SlcOptions(wavelength, date, nodata)
-        places = None
-        if longitude is not None and latitude is not None:
-            places = Variable(Path(longitude).absolute()), Variable(Path(latitude).absolute())
-        return _registered(name, pattern, options, places, lambda paths: product.file_scenes(paths, options))
+        places = places_of(longitude, latitude, lookup, lookup_looks)
+        return cls._registered(
+            name, str(Path(pattern).absolute()), options, places, lambda: product.file_scenes(matches(pattern), options)
+        )
 
     @classmethod
     def from_zarr(
@@ -146,12 +154,12 @@ class SlcCollection:
         root = Path(path)
         pattern = str(root / "*") if root.is_dir() and not product.zarr_arrays(root) else str(path)
         options = SlcOptions(wavelength, date)
-        groups = [found for found in _matches(pattern) if product.zarr_arrays(found)]
+        groups = [found for found in matches(pattern) if product.zarr_arrays(found)]
         if not groups:
             raise SourceError(f"{root.name!r} holds no Zarr group with arrays")
         scenes = product.zarr_scenes(groups, options, polarisation)
-        places = product.zarr_places(groups, product.header(scenes[0].parts[0]).shape)
-        return _registered(name, pattern, options, places, lambda _: scenes)
+        places = product.zarr_places(groups, header(scenes[0].parts[0]).shape)
+        return cls._registered(name, str(Path(pattern).absolute()), options, places, lambda: scenes)
 
     @classmethod
     def from_cslc(
@@ -176,7 +184,46 @@ class SlcCollection:
             As `from_files`.
         """
         options = SlcOptions(wavelength, nodata=0.0, properties={"jeoview:product": "OPERA_L2_CSLC-S1"})
-        return _registered(name, pattern, options, None, lambda paths: product.cslc_scenes(paths, polarisation))
+        return cls._registered(
+            name,
+            str(Path(pattern).absolute()),
+            options,
+            None,
+            lambda: product.cslc_scenes(matches(pattern), polarisation),
+        )
+
+    @classmethod
+    def from_description(cls, path: str | Path) -> SlcCollection:
+        """Complex files as a small JSON or TOML file beside them describes them: plain binary ones, ISCE, DORIS, SNAP, GAMMA.
+
+        ``docs/products.md`` says what may stand in it. Paths are relative to it and stay in its folder; absolute ones must lie
+        below ``JEOVIEW_ROOTS`` where that is set.
+
+        Parameters
+        ----------
+        path : str or Path
+            The description.
+
+        Raises
+        ------
+        ParameterError
+            If it is not well formed; the message says which entry, and what is expected.
+        RefusedError
+            If a path leaves the folder.
+        SourceError
+            As `from_files`; or a plain binary file is not as long as its description says.
+        """
+        found = description.described(Path(path).absolute(), settings().roots)
+        given = f"{Path(path).absolute()} {found.scenes!r}"
+        return cls._registered(found.name, given, found.options, found.places, lambda: found.scenes)
+
+    @classmethod
+    def _registered(
+        cls, name: str | None, given: str, options: SlcOptions, places: Places, scenes: Callable[[], list[Scene]]
+    ) -> SlcCollection:
+        title = name or f"slc-{digest(repr((given, options, places)))[:12]}"
+        register(title, f"Complex images {title}", product.slc_items(title, scenes(), places, options))
+        return cls(title)
 
     # -- metadata --------------------------------------------------------------------------------
 
@@ -232,7 +279,7 @@ class SlcCollection:
         resampling : {"nearest", "bilinear"}
             How results are brought onto the map where its pixels are finer than the sensor's.
         """
-        series = _image(self.items, self.name, resampling)
+        series = series_image(self.items, self.name, resampling)
         if self.place is None:
             return series
         table = apply("ps_reference", (series,), {"region": self.place, "zoom": self._zoom()})
@@ -316,7 +363,7 @@ class SlcCollection:
         found = [item for item in self.items if key in (item.id, item.datetime[:10], item.datetime)]
         if not found:
             raise BandError(f"{self.name}: no day or image {key!r}; {choices(str(key), self.dates)}")
-        return apply("mosaic", (_image(found[:1], self.name, "nearest"),), {})
+        return apply("mosaic", (series_image(found[:1], self.name, "nearest"),), {})
 
     def coherence_matrix(self, lon: float, lat: float, window: tuple[int, int] = (7, 25)) -> pd.DataFrame:
         """Coherence of every pair of dates in a box of the sensor's pixels around a place.
@@ -343,45 +390,3 @@ class SlcCollection:
         stack = Engine.default().at_sensor(self.image().node, lon, lat, window)
         values = coherence_matrix(np.ascontiguousarray(stack.array[:, 0]).reshape(len(self), -1))
         return pd.DataFrame(values, index=list(self.dates), columns=list(self.dates))
-
-
-def _matches(pattern: str) -> list[Path]:
-    found = [Path(match).absolute() for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207 - absolute
-    if not found:
-        raise SourceError(f"no file matches {Path(pattern).name!r} there")
-    return found
-
-
-def _registered(
-    name: str | None,
-    pattern: str,
-    options: SlcOptions,
-    places: tuple[Variable, Variable] | None,
-    scenes: Callable[[Sequence[Path]], list[Scene]],
-) -> SlcCollection:
-    given = repr((str(Path(pattern).absolute()), options, places))
-    title = name or f"slc-{digest(given)[:12]}"
-    items = product.slc_items(title, scenes(_matches(pattern)), places, options)
-    register(title, f"Complex images {title}", items)
-    return SlcCollection(title)
-
-
-def _image(items: Sequence[Item], collection: str, resampling: str) -> Image:
-    first = items[0]
-    here = first.properties
-    bands = tuple(name for name in ("slc", "i", "q") if name in first.bands)
-    placed = "proj:transform" in here
-    values = {
-        "items": store_items(collection, items),
-        "bands": bands,
-        "frame": here["jeoview:frame"],
-        "shape": tuple(here["proj:shape"]),
-        "crs": (here.get("proj:code") or here.get("proj:wkt2")) if placed else None,
-        "transform": tuple(float(value) for value in here["proj:transform"]) if placed else None,
-        "points": tuple(tuple(point) for point in here.get("jeoview:points", ())),
-        "bbox": first.bbox,
-        "resampling": resampling,
-        "dates": Dates.of([item.datetime for item in items]),
-    }
-    image = apply("load_slc", (), values)
-    return image if bands == ("slc",) else apply("from_iq", (image,), {})

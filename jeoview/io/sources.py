@@ -15,6 +15,7 @@ from jeoview.io.gdal import Handles, open_gdal
 from jeoview.io.geotiff import open_geotiff
 from jeoview.io.hdf5 import is_hdf5, open_hdf5
 from jeoview.io.items import BandLike
+from jeoview.io.raw import layout_of, open_raw
 from jeoview.io.stack import open_stack
 from jeoview.io.zarr import open_zarr
 
@@ -97,7 +98,9 @@ class Sources:
         if info.etag and info.etag != version.etag:
             raise SourceError(access.changed())
         source: BlockSource | None = None
-        if path.is_dir():
+        if (layout := layout_of(info.subdataset)) is not None:
+            source = open_raw(version, layout)
+        elif path.is_dir():
             source = open_stack(version, info.subdataset)
         elif info.subdataset is None:
             source = open_geotiff(version)

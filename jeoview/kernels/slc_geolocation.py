@@ -1,4 +1,4 @@
-"""From a place on the ground to the row and column of a sensor, through a raster of the places of its pixels."""
+"""From a place on the ground to the row and column of a sensor: through the places of its pixels, or a table on a map."""
 
 from __future__ import annotations
 
@@ -107,3 +107,34 @@ def _cell(values: Floats, i: int, j: int, p: float, q: float) -> tuple[float, fl
     lower = values[i + 1, j + 1] - values[i + 1, j]
     top, bottom = values[i, j] + q * upper, values[i + 1, j] + q * lower
     return top + p * (bottom - top), bottom - top, upper + p * (lower - upper)
+
+
+@njit(cache=True, nogil=True)
+def look_up(down: Floats, right: Floats, table: NDArray[np.float32], rows: Floats, cols: Floats) -> None:
+    """Write the bilinear (row, column) of a table (2, y, x) at its own pixels ``down``, ``right`` (edge convention).
+
+    NaN outside, and where a node that counts is NaN. Each place by itself.
+    """
+    height, width = table.shape[1], table.shape[2]
+    for k in range(down.size):
+        rows[k] = cols[k] = np.nan
+        # Written so that a NaN counts as outside.
+        if not (down[k] >= 0.0 and down[k] <= height and right[k] >= 0.0 and right[k] <= width):
+            continue
+        row, col = min(max(down[k] - 0.5, 0.0), height - 1.0), min(max(right[k] - 0.5, 0.0), width - 1.0)
+        i, j = min(int(row), height - 2), min(int(col), width - 2)
+        p, q = row - i, col - j
+        rows[k] = _mixed(table[0], i, j, p, q)
+        cols[k] = _mixed(table[1], i, j, p, q)
+
+
+@njit(cache=True, nogil=True)
+def _mixed(values: NDArray[np.float32], i: int, j: int, p: float, q: float) -> float:
+    """Bilinear; a node of no weight does not count, so that a known one beside an unknown one stays known."""
+    total = 0.0
+    for down in range(2):
+        for right in range(2):
+            weight = (p if down else 1.0 - p) * (q if right else 1.0 - q)
+            if weight > 0.0:
+                total += weight * values[i + down, j + right]
+    return total

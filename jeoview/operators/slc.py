@@ -71,8 +71,8 @@ def load_slc(  # noqa: PLR0913 - a source says all about its pixels
 ) -> SeriesInput:
     """The frozen scenes of a coregistered complex stack, at the sensor's own pixels.
 
-    Where these lie is said by ``crs`` and ``transform``, by ``points``, or by the bands ``longitude`` and ``latitude``
-    of the first scene.
+    Where these lie is said by ``crs`` and ``transform``, by ``points``, or by bands of the first scene: ``longitude`` and
+    ``latitude``, or a look-up table.
 
     Parameters
     ----------
