@@ -13,7 +13,8 @@ BENCH_VENV := .bench-venv
 BENCH_MINTPY := .bench-mintpy
 BIN := $(VENV)/bin
 PINS := pyproject.toml constraints.txt
-INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+# compat: the folder of the checkout stands on the path itself; else a clone named jeoview hides the package above it.
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt --config-settings editable_mode=compat
 
 .PHONY: help demo test check check-lint check-format check-types check-imports check-sizes check-dependencies format bench pin clean
 .SECONDARY:

@@ -84,7 +84,8 @@ def find_band(schema: Schema, name: str, where: str) -> str:
             raise
         raise BandError(
             f"{error}. It is not known which band is {name}: say so where the file is opened, "
-            f"common_names={{{schema.bands[0]!r}: {name!r}, ...}}, or give the bands names with .rename([...])"
+            f"common_names={{'BAND': {name!r}, ...}} with BAND one of {', '.join(schema.bands[:12])}; or give the bands names "
+            "with .rename([...])"
         ) from None
 
 
@@ -160,7 +161,8 @@ def mask_clouds(self: Any, snow: bool | Parameter = False) -> Image:
     image = as_image(self)
     if not image.schema.quality:
         raise BandError(
-            f"mask_clouds: no quality band among {list(image.bands)}; mask with a condition, .mask(condition)"
+            f"mask_clouds: no quality band is known among {list(image.bands)}; say which one it is where the files are opened, "
+            'for instance quality={"SCL": "sentinel2-scl"}, or mask with a condition, .mask(condition)'
         )
     band, scheme = next(iter(image.schema.quality.items()))
     return apply("mask_clouds", (image,), {"band": band, "scheme": scheme, "snow": snow})

@@ -11,6 +11,7 @@ from jeoview.errors import ParameterError
 from jeoview.grid import zoom_for
 from jeoview.image import Image, apply
 from jeoview.projection import Bounds
+from jeoview.quantities import number
 
 if TYPE_CHECKING:
     from jeoview.collection.interferograms import InterferogramCollection
@@ -46,7 +47,7 @@ class Correction:
     def apply(self, stack: Image) -> Image:
         """The corrected stack."""
         if self.kind == "unwrapping":
-            return apply("correct_unwrapping", (stack,), {})
+            return apply("correct_unwrapping", (stack,), self.values)
         if self.kind == "ramp":
             return apply("deramped", (stack, apply("ramps", (stack,), self.fit)), {})
         table = apply("height_correlation", (stack, self.height), self.fit)
@@ -59,17 +60,23 @@ class Correction:
         )
 
 
-def correct_unwrapping(self: InterferogramCollection) -> InterferogramCollection:
+def correct_unwrapping(self: InterferogramCollection, min_coherence: float = 0.3) -> InterferogramCollection:
     """Give pairs the whole turns that close the loops of a pixel: the operator ``correct_unwrapping``.
 
     Look first at ``stack.image().unwrapping_errors()``: how many pairs it would change, and which loops stay open.
+
+    Parameters
+    ----------
+    min_coherence : float
+        Pairs of lower coherence are left as they are.
 
     Raises
     ------
     ParameterError
         If no reference was chosen: turns are counted from it.
     """
-    return _with(self, Correction("unwrapping", {}, {}))
+    least = number(min_coherence, "correct_unwrapping: min_coherence", 0, 1)
+    return _with(self, Correction("unwrapping", {}, {"min_coherence": float(least)}))
 
 
 def deramp(self: InterferogramCollection, degree: int = 1, region: Bounds | None = None) -> InterferogramCollection:

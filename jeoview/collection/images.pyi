@@ -381,7 +381,7 @@ class ImageCollection:
         Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the map are larger, and resampled, complex numbers as such.
         """
         ...
-    def correct_unwrapping(self) -> Image:
+    def correct_unwrapping(self, min_coherence: float | Parameter = 0.3) -> Image:
         r"""Give pairs the whole turns that close the loops of a pixel.
 
         Wanted are whole turns u with C u = -round((C phi - wrap C phi) / 2 pi) and the least sum of abs(u), as in Yunjun et
@@ -394,6 +394,9 @@ class ImageCollection:
         ----------
         stack : series
             Pairs, with band ``unwrapped`` (rad, referenced: turns are counted relative to the reference).
+        min_coherence : float
+            Pairs of lower coherence are left as they are and out of the loops, where the stack has coherence: the noise
+            of three incoherent pairs opens a loop by a turn as well as a mistake does.
 
         Returns
         -------
@@ -1560,19 +1563,21 @@ class ImageCollection:
         ``region`` is ``'view'``, the area that the map shows (it changes as the map moves), or a fixed (west, south, east, north) in degrees, computed at ``zoom``; by default that at which it is about 2,000 pixels across.
         """
         ...
-    def unwrapping_errors(self) -> Image:
+    def unwrapping_errors(self, min_coherence: float | Parameter = 0.3) -> Image:
         r"""What ``correct_unwrapping`` would do at a pixel: look at it before it is applied.
 
         Parameters
         ----------
         stack : series
             Pairs, with band ``unwrapped`` (rad, referenced).
+        min_coherence : float
+            As in ``correct_unwrapping``.
 
         Returns
         -------
         bands
             ``corrected_pairs`` that would be given turns, ``corrected_turns`` in all, ``ambiguous_loops``: loops that do not
-            close now, ``left_loops``: those that would not close afterwards. NaN where no pair is valid.
+            close now, ``left_loops``: those that would not close afterwards. NaN where no pair counts.
         """
         ...
     def velocity(

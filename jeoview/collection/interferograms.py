@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jeoview.catalog import Item, Query
-from jeoview.collection import corrections, network, noise, plots, reference, selection, stack
+from jeoview.collection import corrections, inversion, network, noise, plots, reference, selection, stack
 from jeoview.collection.areas import Geometry
 from jeoview.collection.corrections import Correction
 from jeoview.collection.files import as_path, register
@@ -224,6 +224,8 @@ class InterferogramCollection:
     noise_indices = noise.noise_indices
     noise_mask = noise.noise_mask
     noise_report = noise.noise_report
+    invert = inversion.invert
+    quality = inversion.quality
 
     def _pairs(self) -> list[network.Pair]:
         return [network.dates_of(item) for item in self.items]
@@ -234,6 +236,16 @@ class InterferogramCollection:
 
     def __len__(self) -> int:
         return len(self.ids or ())
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Refused, with the way to what an image can do."""
+            if name in ("velocity", "relative_to", "annual_steps", "temporal_filter", "to_csv"):
+                hint = f"; displacement comes first: stack.invert().{name}(...)"
+            else:
+                hint = f"; images have it: stack.image().{name}(...)" if hasattr(Image, name) else ""
+            raise AttributeError(f"InterferogramCollection has no attribute {name!r}{hint}", name=name, obj=self)
 
     def __repr__(self) -> str:
         parts = selection.subset_note(self.subsets())
@@ -331,49 +343,21 @@ class InterferogramCollection:
             phase = apply("mask_polygon", (phase,), {"polygon": self.polygon, "inside": True})
         return apply("reference_phase", (phase,), {"region": place, "zoom": zoom})
 
-    def invert(self, method: str = "sbas", weight: str = "none", **options: Any) -> Image:
-        """Displacement at every date, from the pairs by least squares, pixel by pixel.
-
-        Parameters
-        ----------
-        method : {"sbas", "nsbas"}
-            NSBAS bridges subsets that no pair connects by a steady velocity; SBAS leaves them NaN.
-        weight : {"none", "coherence", "fisher", "variance"}
-            How a pair counts.
-        **options
-            More of the operator ``invert``, for instance ``min_coherence``; slider parameters may stand there.
-
-        Returns
-        -------
-        Image
-            Series of one band ``displacement``, metres, positive towards the satellite, 0 at the first date; NaN
-            where a date is not connected to the first one.
+    def referenced(self, what: str) -> Image:
+        """The pairs relative to their reference, for ``what`` needs one.
 
         Raises
         ------
         ParameterError
-            If no reference was chosen: an interferogram keeps an arbitrary constant.
+            If no reference was chosen.
         """
-        values = {"wavelength": self.wavelength, **self._weighting(method, weight, options)}
-        return apply("invert", (self._referenced("invert"),), values)
-
-    def quality(self, method: str = "sbas", weight: str = "none", **options: Any) -> Image:
-        """How well the pairs of a pixel agree with `invert` of the same options: the operator ``inversion_quality``."""
-        return apply("inversion_quality", (self._referenced("quality"),), self._weighting(method, weight, options))
-
-    def _weighting(self, method: str, weight: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        looks = self.items[0].properties.get("jeoview:looks")
-        known = {} if looks is None or weight not in ("fisher", "variance") else {"looks": float(looks)}
-        return {"method": method, "weight": weight, **known, **options}
-
-    def _referenced(self, what: str) -> Image:
         self._chosen_place(what)
         return self.image()
 
     def _chosen_place(self, what: str) -> Bounds:
         if self.place is None:
             raise ParameterError(
-                f"{what}: choose a reference first, .reference(lon=, lat=) or .reference() for the best place: every pair "
+                f"{what}: choose a reference first, .reference(lon=, lat=), or .reference() for the most coherent place: every pair "
                 "keeps an arbitrary constant"
             )
         return self.place

@@ -46,12 +46,14 @@ def reference(
     Without a place (or with ``"auto"``) the best one is looked for on the grid of `measures`: among the pixels that the
     most pairs have phase at the highest mean coherence, to two digits, and of these the least closure error; of equal
     ones the first, row by row from the north-west. The same stack has the same reference everywhere; it says so in
-    ``repr`` and `report`.
+    ``repr`` and `report`. Coherent ground may move: compare the velocities with a place that you know.
 
     Parameters
     ----------
     lon, lat : float
-        Degrees; the area is a square of ``pixels`` pixels of the stack around it.
+        Degrees; the area is a square of the size of ``pixels`` pixels of the stack around it. It is read on the lattice
+        of the map, at the zoom of the stack's resolution, so that its median may differ a little from that of the
+        file's own window.
     pixels : int
         Side of the square.
     bounds : (west, south, east, north), optional
@@ -124,7 +126,9 @@ def _best(stack: InterferogramCollection, pixels: int, region: Any, progress: bo
     about = [f"mean coherence {coherence:.2f}"] if coherence is not None else []
     about += [f"loop error {error:.2f} rad"] if error is not None else []
     return _placed(
-        stack, square_around(lon, lat, pixels * stack.spacing), chosen=", ".join(["found automatically", *about])
+        stack,
+        square_around(lon, lat, pixels * stack.spacing),
+        chosen=", ".join(["found automatically", *about, "whether it moves is not known"]),
     )
 
 

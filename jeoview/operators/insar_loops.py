@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
+from jeoview.kernels.stack import Stack
 from jeoview.kernels.unwrapping import LOOPS, REPAIRS, Cycles, closures, corrected, integers, repairs
 from jeoview.operator import BandsInput, Mode, Names, Options, Schema, SeriesInput, constant_unit, operator
-from jeoview.operators.insar_pairs import PHASE, check_pairs, layers, pair_dates, phase_only
+from jeoview.operators.insar_pairs import COHERENCE, PHASE, check_pairs, layers, pair_dates, phase_only
 from jeoview.raster import Array, Kind, Raster
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 @lru_cache(maxsize=64)
@@ -89,24 +94,41 @@ def _repair_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return REPAIRS
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_repair_bands, demand=phase_only, unit=constant_unit(""))
-def unwrapping_errors(stack: SeriesInput) -> BandsInput:
+def _all_that_count(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> tuple[Names, ...]:
+    needed = {*wanted, PHASE, *((COHERENCE,) if options["min_coherence"] > 0 else ())}
+    return (tuple(band for band in inputs[0].bands if band in needed),)
+
+
+def _trusted(stack: Raster, min_coherence: float) -> Array:
+    """(pair, y, x) phases, NaN where the coherence is lower, or not known though the stack has it."""
+    phase = np.array(stack.array[:, stack.bands.index(PHASE)], dtype=np.float32)
+    if min_coherence > 0 and COHERENCE in stack.bands:
+        coherence = stack.array[:, stack.bands.index(COHERENCE)]
+        phase[~(coherence >= np.float32(min_coherence))] = np.nan
+    return phase
+
+
+@operator(mode=Mode.PIXEL, nodata="own", bands=_repair_bands, demand=_all_that_count, unit=constant_unit(""))
+def unwrapping_errors(stack: SeriesInput, *, min_coherence: Fraction = 0.3) -> BandsInput:
     """What ``correct_unwrapping`` would do at a pixel: look at it before it is applied.
 
     Parameters
     ----------
     stack : series
         Pairs, with band ``unwrapped`` (rad, referenced).
+    min_coherence : float
+        As in ``correct_unwrapping``.
 
     Returns
     -------
     bands
         ``corrected_pairs`` that would be given turns, ``corrected_turns`` in all, ``ambiguous_loops``: loops that do not
-        close now, ``left_loops``: those that would not close afterwards. NaN where no pair is valid.
+        close now, ``left_loops``: those that would not close afterwards. NaN where no pair counts.
     """
     if not stack.dates:
         return _bands(stack, REPAIRS, np.full((len(REPAIRS), stack.grid.height * stack.grid.width), np.nan, np.float32))
-    return _bands(stack, REPAIRS, repairs(layers(stack, PHASE), cycles_of(stack.dates)))
+    phase = Stack.of(_trusted(stack, min_coherence)[:, None])
+    return _bands(stack, REPAIRS, repairs(phase, cycles_of(stack.dates)))
 
 
 def _corrected_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
@@ -115,8 +137,8 @@ def _corrected_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return inputs[0].bands
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_corrected_bands)
-def correct_unwrapping(stack: SeriesInput) -> SeriesInput:
+@operator(mode=Mode.PIXEL, nodata="own", bands=_corrected_bands, demand=_all_that_count)
+def correct_unwrapping(stack: SeriesInput, *, min_coherence: Fraction = 0.3) -> SeriesInput:
     """Give pairs the whole turns that close the loops of a pixel.
 
     Wanted are whole turns u with C u = -round((C phi - wrap C phi) / 2 pi) and the least sum of abs(u), as in Yunjun et
@@ -129,6 +151,9 @@ def correct_unwrapping(stack: SeriesInput) -> SeriesInput:
     ----------
     stack : series
         Pairs, with band ``unwrapped`` (rad, referenced: turns are counted relative to the reference).
+    min_coherence : float
+        Pairs of lower coherence are left as they are and out of the loops, where the stack has coherence: the noise
+        of three incoherent pairs opens a loop by a turn as well as a mistake does.
 
     Returns
     -------
@@ -138,8 +163,10 @@ def correct_unwrapping(stack: SeriesInput) -> SeriesInput:
     if PHASE not in stack.bands or not stack.dates:
         return stack
     array = np.array(stack.array, dtype=np.float32, order="C")
-    mended = corrected(layers(stack, PHASE), cycles_of(stack.dates))
-    array[:, stack.bands.index(PHASE)] = mended.reshape(len(array), *array.shape[-2:])
+    mended = corrected(Stack.of(_trusted(stack, min_coherence)[:, None]), cycles_of(stack.dates))
+    mended = mended.reshape(len(array), *array.shape[-2:])
+    band = stack.bands.index(PHASE)
+    array[:, band] = np.where(np.isnan(mended), array[:, band], mended)
     return replace(stack, array=array)
 
 

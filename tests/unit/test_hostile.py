@@ -249,7 +249,7 @@ def test_what_is_said_of_files(folder: Path) -> None:
         jv.open(path, bands=["red", "nir", "SCL"], quality="SCL")
     with pytest.raises(ParameterError, match=r"bands is 'red'; expected a list of names"):
         jv.open(path, bands="red")
-    message = r"ndvi: no band 'nir'; Known: .*which band is nir: .*common_names=\{'band 1': 'nir', \.\.\.\}"
+    message = r"ndvi: no band 'nir'; Known: .*which band is nir: .*common_names=\{'BAND': 'nir', \.\.\.\} with BAND one of band 1"
     with pytest.raises(BandError, match=message):
         jv.open(path).ndvi()
 

@@ -192,7 +192,7 @@ def test_images_may_be_kept_in_dictionaries() -> None:
         (lambda i: i.stretch(range=(0,)), ParameterError, r"range=\(low, high\)"),
         (lambda i: i.stretch(range=("a", 1)), ParameterError, "input_min='a'"),
         (lambda i: i.stretch(range=(0, 1), percentiles=(2, 98)), ParameterError, "one of them"),
-        (lambda i: i[["red"]].mask_clouds(), BandError, "no quality band among"),
+        (lambda i: i[["red"]].mask_clouds(), BandError, "no quality band is known among"),
         (lambda i: i.mask({"type": "Point", "coordinates": [0, 0]}), ParameterError, "no area"),
         (lambda i: i.mask(zigzag(300)), ParameterError, "too long"),
         (lambda i: i.mask(5), ParameterError, "expected an image"),

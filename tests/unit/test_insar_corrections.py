@@ -297,3 +297,24 @@ def test_what_is_high_in_time_and_low_in_space_is_air() -> None:
     left = series.array - np.stack(smooth)
     before, after = (np.std((found[:, 0] - motion)[:, 10:-10, 10:-10]) for found in (series.array, left))
     assert after < 0.6 * before
+
+
+def test_incoherent_pairs_are_left_as_they_are_and_blame_no_other() -> None:
+    """The noise of a pair without coherence opens its loops; only its coherence tells it from a mistake."""
+    truth = phases(3, 0.1)
+    wrong = mistakes(4, 0.03)
+    stack = stack_of(truth + 2 * np.pi * wrong)
+    noisy = np.random.default_rng(5).random(truth.shape) < 0.1
+    stack.array[:, 0] += np.where(noisy, np.random.default_rng(6).uniform(-9, 9, truth.shape), 0).astype(np.float32)
+    stack.array[:, 1] = np.where(noisy, 0.1, 0.8)
+    careful = insar_loops.correct_unwrapping(stack)
+    rash = insar_loops.correct_unwrapping(stack, min_coherence=0.0)
+    changed, before = careful.array[:, 0] != stack.array[:, 0], stack.array[:, 0]
+    assert not changed[noisy].any()
+    good = ~noisy & (wrong == 0)
+    assert changed[good].mean() < 0.5 * (rash.array[:, 0] != before)[good].mean()
+    mended = np.abs(careful.array[:, 0] - truth)[~noisy & (wrong != 0)] < 2.0
+    assert mended.mean() > 0.6
+    np.testing.assert_array_equal(careful.array[:, 1], stack.array[:, 1])
+    counted = insar_loops.unwrapping_errors(stack)
+    np.testing.assert_array_equal(counted.array[0], changed.sum(axis=0))

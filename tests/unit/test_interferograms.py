@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -291,6 +292,24 @@ def test_yearly_pairs_stay(tmp_path: Path) -> None:
         stack.filter_pairs(min_coherence=0.5)
     with pytest.raises(ParameterError, match="lies outside the stack"):
         stack.measures((0.0, 0.0, 1.0, 1.0))
+
+
+def test_a_network_that_falls_apart_is_said_where_it_is_inverted(mexico: InterferogramCollection) -> None:
+    pairs = ("20180106_20180130", "20180307_20180319")
+    split = replace(mexico, ids=pairs).reference(lon=-99.1, lat=19.4)
+    with pytest.warns(UserWarning, match=r"2 subsets of dates.*Only the 2 dates from 2018-01-06 to 2018-01-30.*nsbas"):
+        split.invert()
+    split.invert(method="nsbas")
+    mexico.reference(lon=-99.1, lat=19.4).invert()
+
+
+def test_a_stack_says_where_the_methods_of_images_are(mexico: InterferogramCollection) -> None:
+    with pytest.raises(AttributeError, match=r"stack\.invert\(\)\.velocity"):
+        mexico.velocity()
+    with pytest.raises(AttributeError, match=r"stack\.image\(\)\.loop_closure"):
+        mexico.loop_closure()
+    with pytest.raises(AttributeError, match=r"has no attribute 'nonsense'$"):
+        mexico.nonsense  # noqa: B018
 
 
 # ---------------------------------------------------------------- reference

@@ -1,0 +1,63 @@
+"""From the pairs of a collection to displacement, and how far it can be trusted."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from jeoview.image import Image, apply
+
+if TYPE_CHECKING:
+    from jeoview.collection.interferograms import InterferogramCollection
+
+
+def invert(self: InterferogramCollection, method: str = "sbas", weight: str = "none", **options: Any) -> Image:
+    """Displacement at every date, from the pairs by least squares, pixel by pixel.
+
+    Parameters
+    ----------
+    method : {"sbas", "nsbas"}
+        NSBAS bridges subsets that no pair connects by a steady velocity; SBAS leaves them NaN.
+    weight : {"none", "coherence", "fisher", "variance"}
+        How a pair counts.
+    **options
+        More of the operator ``invert``, for instance ``min_coherence``; slider parameters may stand there.
+
+    Returns
+    -------
+    Image
+        Series of one band ``displacement``, metres, positive towards the satellite, 0 at the first date; NaN
+        where a date is not connected to the first one.
+
+    Raises
+    ------
+    ParameterError
+        If no reference was chosen: an interferogram keeps an arbitrary constant.
+    """
+    if method == "sbas":
+        _warn_of_gaps(self)
+    values = {"wavelength": self.wavelength, **_weighting(self, method, weight, options)}
+    return apply("invert", (self.referenced("invert"),), values)
+
+
+def _warn_of_gaps(self: InterferogramCollection) -> None:
+    parts = self.subsets()
+    if len(parts) > 1:
+        warnings.warn(
+            f"invert: the pairs fall into {len(parts)} subsets of dates that no pair connects. Only the {len(parts[0])} dates "
+            f"from {parts[0][0]} to {parts[0][-1]} get a displacement, and pairs without loops agree perfectly whatever "
+            'they hold. Choose pairs that connect all dates, or bridge the gaps with method="nsbas"',
+            stacklevel=3,
+        )
+
+
+def quality(self: InterferogramCollection, method: str = "sbas", weight: str = "none", **options: Any) -> Image:
+    """How well the pairs of a pixel agree with `invert` of the same options: the operator ``inversion_quality``."""
+    return apply("inversion_quality", (self.referenced("quality"),), _weighting(self, method, weight, options))
+
+
+def _weighting(self: InterferogramCollection, method: str, weight: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    looks = self.items[0].properties.get("jeoview:looks")
+    known = {} if looks is None or weight not in ("fisher", "variance") else {"looks": float(looks)}
+    return {"method": method, "weight": weight, **known, **options}
