@@ -17,12 +17,14 @@ import numpy as np
 import jeoview.operators  # noqa: F401 - fills the registry
 from jeoview.errors import JeoviewError
 from jeoview.executor import execute
+from jeoview.geolocation import Geolocation, LookupTable
 from jeoview.graph import Node
 from jeoview.grid import Grid, region_grid
 from jeoview.make import make
 from jeoview.operator import REGISTRY, Input, Mode, Names, Operator
 from jeoview.planner import plan
 from jeoview.raster import Kind, Raster
+from jeoview.warp import Placement
 
 Values = dict[str, Any]
 
@@ -91,6 +93,19 @@ def compute(chain: Node) -> None:
     even = Grid(whole.lattice, whole.row + 8, whole.col // 4 * 4 + 7, 12, 22)
     for few, reader in ((odd, read_scattered), (even, read)):
         execute(plan(chain, few, view=few), reader)
+
+
+def find_places() -> None:
+    """Find places in what stacks in radar geometry bring: longitudes and latitudes, control points, look-up tables."""
+    west, south, east, north = REGION
+    corners = [(row, col, west + 1e-4 * col, north - 1e-4 * row) for row in (0.0, 100.0) for col in (0.0, 100.0)]
+    nodes = np.mgrid[1:5, 1:5].astype(np.float32)
+    on_map = Placement("EPSG:4326", ((east - west) / 4, 0.0, west, 0.0, (south - north) / 4, north), 4, 4)
+    for locator in (
+        Geolocation.of_points(corners, (100, 100)),
+        LookupTable.of((nodes[0], nodes[1]), on_map, (8, 8)),
+    ):
+        locator.positions(region_grid(REGION, zoom=ZOOM))
 
 
 def read(source: Node, grid: Grid, bands: Names) -> Raster:

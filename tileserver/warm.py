@@ -72,6 +72,7 @@ def compile_all() -> None:
                 engine.render(source(resampling), tile_grid(_ZOOM, _X, _Y))
             # Stacks of pairs are read through a kernel of their own.
             engine.reader.read_stack([engine.catalog.item("warm", "warm")], _NAMES, tile_grid(_ZOOM, _X, _Y), "nearest")
+    examples.find_places()
     for chain in examples.chains():
         try:
             examples.compute(chain)

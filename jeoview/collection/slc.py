@@ -61,7 +61,7 @@ class SlcCollection:
             items = user_catalog().search(Query(self.name))
             if not items or any("jeoview:frame" not in item.properties for item in items):
                 raise CollectionError(
-                    f"{self.name!r} holds no complex radar images; make it with from_files, from_zarr, from_cslc"
+                    f"{self.name!r} holds no complex radar images; make it with from_files, from_description, from_zarr, from_cslc"
                 )
             ordered = sorted(items, key=lambda item: item.datetime)
             object.__setattr__(self, "ids", tuple(item.id for item in ordered))

@@ -28,6 +28,11 @@ from tests.synthetic import grid_at, render
 area = grid_at(12, 10.0, 44.03, 40, 50)
 for sample in SAMPLES:
     render(sample.image, area, view=area)
+from tests.contracts.test_native_seams import RADAR
+from tests.synthetic import raster, slc
+raster(slc("5", **RADAR).first().amplitude(), area)
+from tests.unit.test_slc_lookup import SHAPE, seen_by_table
+seen_by_table(SHAPE).positions(area)
 print(json.dumps(sorted(set(compiled()) - before)))
 """
 

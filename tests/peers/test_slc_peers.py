@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import rasterio
 from numpy.typing import NDArray
+from rasterio.transform import from_origin
+from scipy.interpolate import LinearNDInterpolator
 from scipy.ndimage import uniform_filter
 
 from jeoview.collection import SlcCollection
@@ -97,6 +99,32 @@ def test_amsterdam_has_no_seams(amsterdam: SlcCollection, zoom: int) -> None:
     area = Grid(corner.lattice, corner.row - 11, corner.col - 13, 90, 110)
     whole = assert_seamless(lambda grid, view: Engine.default().render(image.node, grid, view=view), area, area, 37)
     assert np.isfinite(whole.array).any()
+
+
+def test_amsterdam_by_a_table_of_its_places(folder: Path, tmp_path: Path) -> None:
+    """A look-up table, made from longitude and latitude by scipy's triangles, finds the pixels that the search finds."""
+    tif, step = folder / "geotiff", 5e-5
+    degrees = []
+    for name in ("lon", "lat"):
+        with rasterio.open(tif / f"{name}.tif") as file:
+            degrees.append(file.read(1).astype(np.float64).ravel())
+    # Triangles of even shape: a degree of latitude is 1.6 of longitude there.
+    stretch = np.array([1.0, 1.6])
+    at = np.stack(np.meshgrid(4.885 + step * (np.arange(460) + 0.5), 52.379 - step * (np.arange(300) + 0.5)), axis=-1)
+    pixels = np.stack(np.meshgrid(np.arange(84.0), np.arange(338.0), indexing="ij"), axis=-1).reshape(-1, 2)
+    found = LinearNDInterpolator(np.stack(degrees, axis=1) * stretch, pixels)(at * stretch)
+    table = np.nan_to_num(found[..., 1] + 1j * found[..., 0]).astype(np.complex64)
+    profile = {"driver": "GTiff", "height": 300, "width": 460, "count": 1, "dtype": "complex64", "crs": "EPSG:4326"}
+    with rasterio.open(tmp_path / "lut.tif", "w", **profile, transform=from_origin(4.885, 52.379, step, step)) as file:
+        file.write(table, 1)
+    stack = SlcCollection.from_files(str(tif / "*_slc.tif"), lookup=tmp_path / "lut.tif")
+    other = SlcCollection.from_files(str(tif / "*_slc.tif"), longitude=tif / "lon.tif", latitude=tif / "lat.tif")
+    one, two = (each["2023-03-31"].coherence(each["2023-03-19"], (3, 13)) for each in (stack, other))
+    area = grid_at(15, 4.885, 52.379, 480, 500)
+    shown, expected = (Engine.default().render(image.node, area).array[0] for image in (one, two))
+    both = np.isfinite(shown) & np.isfinite(expected)
+    assert both.sum() > 0.97 * np.isfinite(expected).sum() > 100_000
+    assert (shown == expected)[both].mean() > 0.99
 
 
 def known_places(stack: SlcCollection) -> list[tuple[int, int, float, float]]:

@@ -179,17 +179,22 @@ def test_between_the_nodes_and_beside_holes() -> None:
     assert np.isnan(rows[[2, 3, 5, 6, 7]]).all()
 
 
-@pytest.mark.parametrize("most", [12_000, 4_000])
-def test_a_large_table_is_thinned_out(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    monkeypatch.setattr(native, "MAX_TABLE", most)
-    monkeypatch.setattr(native, "STRIP", 700)
+def seen_by_table(shape: tuple[int, int]) -> LookupTable:
+    """The table of the scene as it is read from a file."""
     whole = Grid(Lattice(UTM, (10.0, 10.0), 499_600.0, 4_800_200.0), 0, 0, 110, 140)
 
     def read(grid: Grid) -> NDArray[Any]:
         row, col = position(*np.meshgrid(grid.x, grid.y))
         return ((col - 0.5) + 1j * (row - 0.5)).astype(np.complex64)[None]
 
-    where = tabulated(read, whole, SHAPE)
+    return tabulated(read, whole, shape)
+
+
+@pytest.mark.parametrize("most", [12_000, 4_000])
+def test_a_large_table_is_thinned_out(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(native, "MAX_TABLE", most)
+    monkeypatch.setattr(native, "STRIP", 700)
+    where = seen_by_table(SHAPE)
     assert where.table[0].size <= most
     row, col = np.array([3.2, 55.5, 30.0]), np.array([5.1, 77.7, 3.0])
     np.testing.assert_allclose(where.locate(UTM, *place(row, col)), [row, col], atol=1e-2)
