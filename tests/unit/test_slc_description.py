@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from rasterio.errors import NotGeoreferencedWarning
 from jeoview.collection import SlcCollection
 from jeoview.engine import Engine
 from jeoview.errors import ParameterError, RefusedError, SourceError
+from jeoview.io.access import Version
+from jeoview.io.etag import file_etag
+from jeoview.io.raw import RawLayout, layout_of, open_raw
 from jeoview.projection import transform
 from tests.synthetic import grid_at
 from tests.unit.test_slc import DAYS, SHAPE, images
@@ -171,6 +175,27 @@ def test_geocoded_plain_numbers(tmp_path: Path) -> None:
         at_sensor(stack)
     with pytest.raises(SourceError, match=r"20160814.raw has 37,760 bytes; 60 lines of 80 samples .* are 38,400"):
         SlcCollection.from_description(tmp_path / "stack.json")
+
+
+def test_blocks_of_a_large_plain_file(tmp_path: Path) -> None:
+    image = images(1, (300, 2100))[0]
+    path = tmp_path / "20160802.raw"
+    path.write_bytes(b"header" + image.astype(">c8").tobytes())
+    layout = RawLayout("complex_float32", 300, 2100, "big", 6)
+    source = open_raw(Version(path, file_etag(path)), layout)
+    level = source.levels[0]
+    assert level.blocks == (3, 3)
+    for row, col in ((0, 0), (1, 2), (2, 1), (2, 2)):
+        block = source.load(0, row, col, 0)
+        assert block is not None
+        assert block.shape == (level.block_height, level.block_width)
+        expected = image[128 * row : 128 * row + 128, 1024 * col : 1024 * col + 1024]
+        np.testing.assert_array_equal(block[: expected.shape[0], : expected.shape[1]], expected)
+    os.truncate(path, 1000)
+    with pytest.raises(SourceError, match="changed"):
+        source.load(0, 0, 0, 0)
+    with pytest.raises(SourceError, match="not well formed"):
+        layout_of('raw:{"type": "complex_float32", "lines": 3, "samples": -1}')
 
 
 def test_paths_stay_in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
