@@ -8,8 +8,8 @@ from collections.abc import Container, Sequence
 from pathlib import Path
 
 from jeoview.catalog import FROM_NOTEBOOK, Catalog, CollectionInfo, Item, Query
-from jeoview.errors import JeoviewError, ParameterError
-from jeoview.io.products import scan_folder
+from jeoview.errors import JeoviewError
+from jeoview.io.products import Scan, scan_folder
 from jeoview.settings import settings
 
 
@@ -51,20 +51,21 @@ def _parser() -> argparse.ArgumentParser:
 def _ingest(given: argparse.Namespace) -> int:
     scan = scan_folder(given.folder, given.collection, given.date)
     catalog = Catalog(settings().catalog)
-    for collection in scan.collections.values():
-        _check_name(catalog, collection)
-        catalog.add_collection(collection)
-    before = {name: set(catalog.ids(Query(name))) for name in scan.collections}
-    catalog.add_items(scan.items)
+    taken = {name: _taken(catalog, collection, scan) for name, collection in scan.collections.items()}
+    items = [item for item in scan.items if taken[item.collection]]
+    for name in filter(taken.get, taken):
+        catalog.add_collection(scan.collections[name])
+    before = {name: set(catalog.ids(Query(name))) for name in filter(taken.get, taken)}
+    catalog.add_items(items)
     for name, known in before.items():
-        print(_report(catalog, name, [item for item in scan.items if item.collection == name], known))
+        print(_report(catalog, name, [item for item in items if item.collection == name], known))
     if scan.skipped:
-        print(f"left out {len(scan.skipped)} of {len(scan.items) + len(scan.skipped)}:", file=sys.stderr)
+        print(f"left out {len(scan.skipped)} of {len(items) + len(scan.skipped)}:", file=sys.stderr)
     for name, reason in scan.skipped:
         print(f"  {name}: {reason}", file=sys.stderr)
-    if not scan.items:
+    if not items:
         print("no raster was ingested" if scan.skipped else "no raster was found", file=sys.stderr)
-    return 0 if scan.items and not scan.skipped else 1
+    return 0 if items and not scan.skipped else 1
 
 
 def _report(catalog: Catalog, name: str, items: Sequence[Item], known: Container[str]) -> str:
@@ -76,13 +77,19 @@ def _report(catalog: Catalog, name: str, items: Sequence[Item], known: Container
     return f"{name}: {len(items)} scenes{renewed}, {dates}, bands {', '.join(catalog.collection(name).band_names)}"
 
 
-def _check_name(catalog: Catalog, collection: CollectionInfo) -> None:
-    """Observed and simulated scenes must not mix, nor files that a notebook makes anew."""
-    if collection.name in catalog.collections():
-        known = catalog.collection(collection.name)
-        if known.simulated or known.origin in FROM_NOTEBOOK:
-            what = "is simulated" if known.simulated else "was made by from_files"
-            raise ParameterError(f"the collection {collection.name!r} {what}; choose another name with --collection")
+def _taken(catalog: Catalog, collection: CollectionInfo, scan: Scan) -> bool:
+    """Whether a name is free: observed and simulated scenes must not mix, nor files that a notebook makes anew."""
+    name = collection.name
+    if name not in catalog.collections():
+        return True
+    known = catalog.collection(name)
+    if not known.simulated and known.origin not in FROM_NOTEBOOK:
+        return True
+    what = "is simulated" if known.simulated else "was made in a notebook"
+    count = sum(item.collection == name for item in scan.items)
+    reason = f"{count} scenes, as a collection of this name {what}; choose another with --collection, or `jeoview remove {name}`"
+    scan.skipped.append((name, reason))
+    return False
 
 
 def _remove(given: argparse.Namespace) -> int:

@@ -145,9 +145,10 @@ class Map:
             self._scene.remove(self.layer(layer))
 
     def clear(self) -> None:
-        """Take all layers off the map."""
+        """Take all layers off the map, and inspectors and other tools; one alone goes by its own ``close()``."""
         for layer in self.layers:
             self.remove(layer)
+        self._tools.clear()
 
     @property
     def layers(self) -> tuple[MapLayer, ...]:

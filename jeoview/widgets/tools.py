@@ -84,6 +84,12 @@ class Tools:
         self._scene.frame.append(made.widget)
         return made
 
+    def clear(self) -> None:
+        """Take them all away, with what they show."""
+        for tools in (self._inspectors, self._references, self._matrices):
+            for name in list(tools):
+                _leave(tools, name)
+
     def _follow(self, image: Image) -> Image:
         for reference in list(self._references.values()):
             image = reference.follow(image)

@@ -147,7 +147,7 @@ def test_observed_and_simulated_scenes_do_not_mix(
     catalog.add_collection(info)
     raster(tmp_path / "x_20200101.tif")
     assert main(["ingest", str(tmp_path), "--collection", "demo"]) == 1
-    assert "choose another name with --collection" in capsys.readouterr().err
+    assert "choose another with --collection" in capsys.readouterr().err
     assert catalog.collection("demo") == info
     assert catalog.count(Query("demo")) == 0
 
@@ -182,3 +182,25 @@ def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit):
         main(["launch"])
     assert "invalid choice" in capsys.readouterr().err
+
+
+def test_a_name_that_is_taken_leaves_the_rest_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing else is lost, and no collection without scenes stays behind."""
+    catalog = Catalog(settings().catalog)
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    catalog.add_collection(CollectionInfo("demo", origin="files"))
+    raster(folder / "x_20200101.tif")
+    landsat = folder / "LC08_L1TP_014032_20180102_20180104_01_T1"
+    landsat.mkdir()
+    for band in ("B4", "B5", "BQA"):
+        raster(landsat / f"{landsat.name}_{band}.TIF")
+    (landsat / f"{landsat.name}_MTL.txt").write_text(
+        "GROUP = L1_METADATA_FILE\nSUN_ELEVATION = 30.0\nEND_GROUP = L1_METADATA_FILE\nEND\n"
+    )
+    assert main(["ingest", str(folder)]) == 1
+    printed = capsys.readouterr()
+    assert "demo: 1 scenes, as a collection of this name was made in a notebook" in printed.err
+    others = [name for name in catalog.collections() if name != "demo"]
+    assert all(catalog.count(Query(name)) > 0 for name in others)
+    assert catalog.count(Query("demo")) == 0

@@ -305,11 +305,11 @@ def test_a_network_that_falls_apart_is_said_where_it_is_inverted(mexico: Interfe
 
 def test_a_stack_says_where_the_methods_of_images_are(mexico: InterferogramCollection) -> None:
     with pytest.raises(AttributeError, match=r"stack\.invert\(\)\.velocity"):
-        mexico.velocity()
+        mexico.velocity()  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match=r"stack\.image\(\)\.loop_closure"):
-        mexico.loop_closure()
+        mexico.loop_closure()  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match=r"has no attribute 'nonsense'$"):
-        mexico.nonsense  # noqa: B018
+        mexico.nonsense  # type: ignore[attr-defined] # noqa: B018
 
 
 # ---------------------------------------------------------------- reference

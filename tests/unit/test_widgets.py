@@ -563,6 +563,16 @@ def test_removing_takes_everything_away(m: Map, browser: Browser, session: FakeS
     assert session.dropped == [(layer.key, {"limit": 0.2}, None)]
 
 
+def test_a_cleared_map_has_no_tools(m: Map) -> None:
+    m.add(ndvi(), name="NDVI")
+    inspector = m.add_inspector(ndvi())
+    assert inspector.widget.layout.display is None
+    m.clear()
+    assert inspector.widget.layout.display == "none"
+    m.clear()
+    assert m.add_inspector(ndvi()).widget.layout.display is None
+
+
 def test_a_layer_that_has_all_its_tiles_is_not_dropped_at_the_server(
     m: Map, browser: Browser, session: FakeSession
 ) -> None:
