@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from jeoview.catalog import Band, BandInfo, CollectionInfo, Item
 from jeoview.demo.build import Size
-from jeoview.demo.folder import catalogue, finish, is_ready, register, renamed
+from jeoview.demo.folder import Demo
 from jeoview.demo.insar_items import tags
 from jeoview.demo.noise import Field, chance, fractal, noise, ramp
 from jeoview.demo.orbits import EPOCH, WAVELENGTH, YEAR
@@ -25,7 +25,6 @@ from jeoview.errors import ParameterError, choices
 from jeoview.graph import digest
 from jeoview.grid import Grid, Lattice
 from jeoview.io.write import BandText, CogProfile, write_cog
-from jeoview.settings import settings
 
 VERSION = 1
 HOME = "demo-slc"
@@ -139,20 +138,16 @@ def prepare_slc(home: Path | None = None, size: Size = "full", progress: bool = 
     JeoviewError
         If a file cannot be written.
     """
-    slots = _slots(size)
-    target = (home or settings().home) / HOME
-    if not is_ready(target, VERSION, size):
-        with (
-            renamed(target) as folder,
-            tqdm(total=len(slots), desc="Simulating complex images", disable=not progress) as bar,
-        ):
-            items = []
-            for name, image in _images(size):
-                items.append(_write(folder, name, image))
-                bar.update()
-            finish(folder, items, VERSION, size)
-    register(target, catalogue(home), (COLLECTION,))
-    return target
+    return DEMO.prepare(home, size, progress)
+
+
+def _simulate(folder: Path, size: Size, progress: bool) -> list[Item]:
+    items = []
+    with tqdm(total=len(PLANS[size]), desc="Simulating complex images", disable=not progress) as bar:
+        for name, image in _images(size):
+            items.append(_write(folder, name, image))
+            bar.update()
+    return items
 
 
 def _slots(size: str) -> tuple[int, ...]:
@@ -216,3 +211,6 @@ def _write(folder: Path, when: str, image: Complexes) -> Item:
     }
     band = Band("slc", href, nodata=0.0, data_type="complex64", shape=grid.shape, transform=grid.transform)
     return Item(HOME, day, when, grid.bbox, polygon(box(*grid.bounds), grid.crs), properties, {"slc": band})
+
+
+DEMO: Demo[Size] = Demo(HOME, VERSION, {"full": "full", "small": "small"}, (COLLECTION,), _simulate)
