@@ -124,7 +124,10 @@ class TestSqlite:
         # not in tmp_path, which other users cannot enter
         folder = Path(tempfile.mkdtemp(prefix="jeoview-test-"))
         try:
-            SqliteStore(folder / "store.sqlite").put("k", b"v")
+            store = SqliteStore(folder / "store.sqlite")
+            store.put("k", b"v")
+            # A log that is left open beside the file could not be read by who may not write.
+            store.close()
             for file in folder.iterdir():
                 file.chmod(0o444)
             folder.chmod(0o555)

@@ -193,6 +193,7 @@ def test_other_settings_have_another_server(home: Scene, monkeypatch: pytest.Mon
 
 def test_a_server_that_does_not_start_says_why(home: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "tileserver").mkdir()
+    (tmp_path / "tileserver" / "__init__.py").touch()
     (tmp_path / "tileserver" / "__main__.py").write_text("raise SystemExit('no such luck')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(client, "_package_root", lambda: "")
