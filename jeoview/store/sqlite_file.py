@@ -22,6 +22,7 @@ PRAGMA user_version = {VERSION};
 CREATE TABLE entry (key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL, crc INTEGER NOT NULL);
 """
 
+_READ_ONLY = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 # what -wal shrinks to after a checkpoint
 _MAX_WAL_BYTES = 64 * 1024 * 1024
 
@@ -56,7 +57,17 @@ def connect(path: Path, timeout: float) -> sqlite3.Connection:
         If the file cannot be opened or is damaged.
     """
     # "rw" never makes a file: SQLite would take an empty one for a new database
-    address = f"{path.as_uri()}?mode=rw"
+    try:
+        return _open(path, "mode=rw", timeout)
+    except sqlite3.OperationalError as error:
+        # Where nothing may be written, SQLite cannot make the files beside a database that was closed; then nobody writes it.
+        if error.sqlite_errorcode & 0xFF not in _READ_ONLY or _beside(path, "-wal").exists():
+            raise
+        return _open(path, "mode=ro&immutable=1", timeout)
+
+
+def _open(path: Path, how: str, timeout: float) -> sqlite3.Connection:
+    address = f"{path.as_uri()}?{how}"
     connection = sqlite3.connect(address, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False)
     try:
         _recognise(connection, path)

@@ -120,20 +120,22 @@ class TestSqlite:
         (tmp_path / "private" / "store.sqlite").mkdir(parents=True)
         refused(lambda: SqliteStore(tmp_path / "private" / "store.sqlite"), "'store.sqlite' cannot be used: ")
 
-    def test_a_read_only_store_is_read_and_says_so(self) -> None:
+    @pytest.mark.parametrize("closed", [True, False])
+    def test_a_read_only_store_is_read_and_says_so(self, *, closed: bool) -> None:
         # not in tmp_path, which other users cannot enter
         folder = Path(tempfile.mkdtemp(prefix="jeoview-test-"))
+        store = SqliteStore(folder / "store.sqlite")
         try:
-            store = SqliteStore(folder / "store.sqlite")
             store.put("k", b"v")
-            # A log that is left open beside the file could not be read by who may not write.
-            store.close()
+            if closed:
+                store.close()
             for file in folder.iterdir():
                 file.chmod(0o444)
             folder.chmod(0o555)
             answer = in_child(READ_ONLY, folder)
         finally:
             folder.chmod(0o755)
+            store.close()
             shutil.rmtree(folder)
         assert answer == "StoreError: the store's file 'store.sqlite' may only be read"
 
