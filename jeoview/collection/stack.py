@@ -182,7 +182,7 @@ def _is_copy(document: Mapping[str, Sequence[Mapping[str, str]]]) -> bool:
     except SourceError:
         # The tiles will say that it is gone.
         return True
-    return SOURCE in first.properties
+    return is_copy([first])
 
 
 def _target(plan: CopyPlan, folder: str | Path | None) -> Path:

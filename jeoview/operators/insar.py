@@ -27,6 +27,7 @@ from jeoview.operators.insar_pairs import (
     check_pairs,
     elimination_of,
     layers,
+    medians,
     pair_dates,
     phase_only,
 )
@@ -59,10 +60,8 @@ def reference_phase(stack: SeriesInput) -> TableInput:
         there), ``valid`` the number of valid pixels.
     """
     phase = stack.array[:, stack.bands.index(PHASE)]
-    valid = [layer[~np.isnan(layer)].astype(np.float64) for layer in phase]
-    medians = np.array([np.median(values) if values.size else np.nan for values in valid], dtype=np.float64)
-    counts = np.array([values.size for values in valid], dtype=np.float64)
-    return Table({"pair": np.arange(len(phase), dtype=np.float64), PHASE: medians, "valid": counts})
+    found, counts = medians(phase)
+    return Table({"pair": np.arange(len(phase), dtype=np.float64), PHASE: found, "valid": counts})
 
 
 def _referenced_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:

@@ -57,6 +57,13 @@ def moments(dates: tuple[str, ...]) -> NDArray[np.float64]:
     return np.array([dt.datetime.fromisoformat(date).timestamp() for date in dates], dtype=np.float64)
 
 
+def medians(array: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Median of the valid pixels of every layer of (layer, y, x), NaN where there is none, and their number."""
+    valid = [layer[~np.isnan(layer)].astype(np.float64) for layer in array]
+    found = np.array([np.median(values) if values.size else np.nan for values in valid], dtype=np.float64)
+    return found, np.array([values.size for values in valid], dtype=np.float64)
+
+
 def at_dates(table: Table, name: str, dates: tuple[str, ...]) -> NDArray[np.float64]:
     """A column of a table by date, in the order of a series; NaN at a date that the table does not have.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from jeoview.errors import ParameterError, choices
 from jeoview.operator import Mode, Names, Options, Schema, SeriesInput, TableInput, all_demand, operator, with_table
-from jeoview.operators.insar_pairs import at_dates, moments
+from jeoview.operators.insar_pairs import at_dates, medians, moments
 from jeoview.operators.velocity import Day
 from jeoview.raster import Table
 
@@ -60,10 +60,8 @@ def series_reference(series: SeriesInput) -> TableInput:
         ``date`` in seconds since 1970, ``displacement`` holds the medians in the unit of the series (NaN where a date
         has no valid pixel there).
     """
-    layers = series.array[:, series.bands.index(DISPLACEMENT)]
-    valid = [layer[~np.isnan(layer)].astype(np.float64) for layer in layers]
-    medians = np.array([np.median(values) if values.size else np.nan for values in valid], dtype=np.float64)
-    return Table({"date": moments(series.dates), DISPLACEMENT: medians})
+    found, _ = medians(series.array[:, series.bands.index(DISPLACEMENT)])
+    return Table({"date": moments(series.dates), DISPLACEMENT: found})
 
 
 def _with_displacement(options: Options, inputs: tuple[Schema, ...]) -> Names:
