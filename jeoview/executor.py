@@ -129,7 +129,8 @@ def _run(step: Step, results: dict[Place, Value], read: Read) -> Value:
     if step.landing is not None:
         return _landed(results[_places(step)[0]], step)
     if step.is_cut:
-        return _fit(results[_places(step)[0]], step.grid, step.bands)
+        place = _places(step)[0]
+        return _fit(results[place], place, step.grid, step.bands)
     if found.mode is Mode.SOURCE:
         return read(step.node, step.grid, step.bands)
     inputs = _inputs(step, results)
@@ -165,11 +166,12 @@ def _wanted(value: Raster, step: Step) -> Raster:
 def _inputs(step: Step, results: dict[Place, Value]) -> list[Any]:
     bands = iter(step.input_bands)
     return [
-        _fit(results[edge], step.input_grid, next(bands)) if isinstance(edge, tuple) else edge for edge in step.needs
+        _fit(results[edge], edge, step.input_grid, next(bands)) if isinstance(edge, tuple) else edge
+        for edge in step.needs
     ]
 
 
-def _fit(value: Value, grid: Grid, bands: Names) -> Value:
+def _fit(value: Value, place: Place, grid: Grid, bands: Names) -> Value:
     """A result on the grid that its user works on: cut, or sampled where the lattice is another one."""
     if isinstance(value, Table):
         return value
@@ -177,7 +179,8 @@ def _fit(value: Value, grid: Grid, bands: Names) -> Value:
         value = value.select(bands)
     if value.grid.contains(grid):
         return value.cut(grid)
-    return replace(value, array=warp.resample(value.array, value.grid, grid, "nearest"), grid=grid)
+    method = place[1].method if place[1] else "nearest"
+    return replace(value, array=warp.resample(value.array, value.grid, grid, method), grid=grid)
 
 
 def _call(found: Operator, inputs: list[Any], options: dict[str, Any], step: Step) -> Value:

@@ -114,6 +114,13 @@ class Grid:
         bottom, right = (self.row + self.height) // rows, (self.col + self.width) // cols
         return Grid(lattice, top, left, max(bottom - top, 0), max(right - left, 0))
 
+    def within(self, factor: int) -> Grid:
+        """The blocks of ``factor`` x ``factor`` pixels, counted from the lattice's origin, that hold this window."""
+        (dx, dy), top, left = self.lattice.resolution, self.row // factor, self.col // factor
+        lattice = Lattice(self.crs, (dx * factor, dy * factor), self.lattice.left, self.lattice.top)
+        bottom, right = -(-(self.row + self.height) // factor), -(-(self.col + self.width) // factor)
+        return Grid(lattice, top, left, bottom - top, right - left)
+
     def contains(self, other: Grid) -> bool:
         """Whether every pixel of ``other`` is one of this window."""
         return (

@@ -1,4 +1,4 @@
-"""Displacement as a user wants it told: relative to a date and a place of his choice."""
+"""Displacement as a user wants it told: relative to a date and a place of his choice, without what is air."""
 
 from __future__ import annotations
 
@@ -55,6 +55,34 @@ def relative_to(
         table = apply("series_reference", (image,), {"region": area, "zoom": zoom_for(area, PLACE_PIXELS)})
         image = apply("series_referenced", (image, table), {})
     return image if date is None else apply("relative_to_date", (image,), {"date": date})
+
+
+def spatial_filter(self: Any, sigma: Any = 2, keep: Any = "low") -> Image:
+    """Smooth an image, or each date of a series, by a mean that is close to a Gaussian; see `spatial_mean`.
+
+    ``series - series.temporal_filter(days, keep="high").spatial_filter(jv.metres(2000))`` is the filter of LiCSBAS: what is
+    high in time and low in space is taken for atmosphere and subtracted.
+
+    Parameters
+    ----------
+    sigma : int or metres(length)
+        Standard deviation: pixels of the screen, or ground metres at the row's latitude; LiCSBAS takes 2 km.
+    keep : {"low", "high"}
+        ``low``: the mean. ``high``: the image less its mean.
+
+    Returns
+    -------
+    Image
+        Same bands and unit; NaN where the pixel itself is.
+
+    Raises
+    ------
+    ParameterError
+        If the image holds wrapped phase, of which `goldstein` is the filter.
+    """
+    image: Image = self if isinstance(self, Image) else self.image()
+    mean = apply("spatial_mean", (image,), {"sigma": sigma})
+    return apply("spatial_filter", (image, mean), {"keep": keep})
 
 
 def _square(lon: float | None, lat: float | None, metres: float) -> Bounds:

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from jeoview.errors import ChainError, ParameterError, choices
-from jeoview.grid import Grid
+from jeoview.grid import Grid, Lattice
 from jeoview.quantities import Box, Later, Zoom, plain, short
 from jeoview.raster import Kind, Raster, Table
 from jeoview.schema import Names as Names  # noqa: PLC0414 - handed on
@@ -85,6 +85,7 @@ DemandRule = Callable[[Options, Names, tuple[Schema, ...]], tuple[Names, ...]]
 RadiusRule = Callable[[Options, Grid], int]
 Complex = Literal["refused", "kept", "used", "made"]
 Layers = Literal["kept", "dates", "pairs"]
+CoarserRule = Callable[[Options, Lattice], int]
 LooksRule = Callable[[Options], tuple[int, int]]
 UnitRule = Callable[[Options, tuple[Schema, ...]], str]
 
@@ -104,6 +105,7 @@ class Operator:
     bands: BandRule
     demand: DemandRule
     radius: RadiusRule
+    coarser: CoarserRule
     looks: LooksRule
     unit: UnitRule
     native: bool | None
@@ -225,6 +227,7 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
     bands: BandRule | Names = same_bands,
     demand: DemandRule = same_demand,
     radius: RadiusRule | None = None,
+    coarser: CoarserRule | None = None,
     looks: LooksRule | None = None,
     unit: UnitRule = same_unit,
     native: bool | None = None,
@@ -253,6 +256,9 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
         Which bands of each input the wanted bands need: what is not needed is not read.
     radius : rule, optional
         Pixels of padding that a neighbourhood needs on a grid.
+    coarser : rule, optional
+        How many pixels of a lattice, down and across, one pixel may be on which a smooth neighbourhood is computed;
+        the result is then interpolated. A function of the lattice alone, so that all tiles of a zoom agree; 1 by default.
     looks : rule, optional
         Rows and columns of a block.
     unit : rule
@@ -308,6 +314,7 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
             bands=bands if callable(bands) else _constant(bands),
             demand=demand,
             radius=radius or _no_radius,
+            coarser=coarser or _constant(1),
             looks=looks or _no_looks,
             unit=unit,
             native=native,

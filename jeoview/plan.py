@@ -28,12 +28,15 @@ class Stage:
         The bands that somebody needs of it.
     native : bool
         Whether this is the part of it that is computed at the pixels of a sensor.
+    method : {"nearest", "bilinear"}
+        How its result is sampled by who works on another lattice.
     """
 
     barrier: str
     area: Grid
     bands: Names
     native: bool = False
+    method: str = "nearest"
 
 
 Place = tuple[str, Stage | None]

@@ -135,8 +135,8 @@ def _plan_stage(root: Node, stage: Stage | None, grid: Grid, area: _Area, steps:
         if demand.landing is not None:
             step = _step(node, stage, demand, native, area)
             places[node.key] = _add(replace(step, needs=(native[node.key],), landing=demand.landing), steps)
-        elif _is_barrier(node, root, stage):
-            places[node.key] = _plan_barrier(node, _ordered(node, demand), area, steps)
+        elif _is_barrier(node, root, stage, demand.grid):
+            places[node.key] = _plan_barrier(node, demand, area, steps)
             if node.key == root.key:
                 _add(Step(node, None, grid, bands, (places[node.key],), grid, (bands,)), steps)
         else:
@@ -165,7 +165,7 @@ def _gather(root: Node, stage: Stage | None, grid: Grid, bands: Names, area: _Ar
         demand = demands.outer.get(node.key)
         if demand is not None and is_native(node):
             _land(node, demand, demands.native, area)
-        elif demand is not None and not _is_barrier(node, root, stage):
+        elif demand is not None and not _is_barrier(node, root, stage, demand.grid):
             demand.input_grid = demand.grid.pad(find(node.operator).radius(options_of(node), demand.grid))
             _check_padding(node, demand.input_grid, grid, area.limits)
             _pass_on(node, demand, demands.outer, area)
@@ -212,27 +212,38 @@ def _native_input(node: Node, grid: Grid) -> Grid:
     return grid.pad(found.radius(options, grid))
 
 
-def _is_barrier(node: Node, root: Node, stage: Stage | None) -> bool:
-    """Whether a node has an area of its own; inside its own stage it is an ordinary step."""
+def _is_barrier(node: Node, root: Node, stage: Stage | None, grid: Grid) -> bool:
+    """Whether a node has pixels of its own; inside its own stage it is an ordinary step."""
     own = stage is not None and node.key == root.key
-    return find(node.operator).mode in (Mode.FULL, Mode.FIT) and not own
+    return not own and (find(node.operator).mode in (Mode.FULL, Mode.FIT) or _coarser(node, grid) > 1)
+
+
+def _coarser(node: Node, grid: Grid) -> int:
+    """Pixels of a grid, down and across, in one of those that a smooth neighbourhood is computed on."""
+    return find(node.operator).coarser(options_of(node), grid.lattice)
 
 
 def _ordered(node: Node, demand: _Demand) -> Names:
     return tuple(band for band in describe(node).bands if band in demand.bands)
 
 
-def _plan_barrier(node: Node, bands: Names, area: _Area, steps: dict[Place, Step]) -> Place:
+def _plan_barrier(node: Node, demand: _Demand, area: _Area, steps: dict[Place, Step]) -> Place:
     """Add the steps of a barrier unless they stand there, and say which one is its result."""
-    inner = _barrier_area(node, area)
+    mode = find(node.operator).mode
     # A table is shared under the key of its node, so it always holds all bands.
-    wanted = describe(node).bands if find(node.operator).mode is Mode.FIT else bands
-    stage = Stage(node.key, inner.view, wanted)
+    wanted = describe(node).bands if mode is Mode.FIT else _ordered(node, demand)
+    if mode is Mode.NEIGHBOURHOOD:
+        # One pixel more on every side is what interpolation looks at.
+        inner, grid = area, demand.grid.within(_coarser(node, demand.grid)).pad(1)
+        stage = Stage(node.key, grid, wanted, method="bilinear")
+    else:
+        inner = _barrier_area(node, area)
+        stage = Stage(node.key, inner.view, wanted)
     if stage not in area.entered:
         area.entered.add(stage)
         if len(area.entered) > area.limits.max_barriers:
             raise LimitError(f"more than {area.limits.max_barriers} steps of the chain work on a whole area")
-        _plan_stage(node, stage, inner.view, inner, steps)
+        _plan_stage(node, stage, stage.area, inner, steps)
     return node.key, stage
 
 

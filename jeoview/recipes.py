@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from jeoview.errors import BandError, ParameterError
 from jeoview.graph import Parameter
 from jeoview.image import Image, Operand, apply, bound
-from jeoview.motion import relative_to
+from jeoview.motion import relative_to, spatial_filter
 from jeoview.operator import Schema
 from jeoview.operators.colour import CYCLIC
 from jeoview.operators.index import names_in
@@ -347,6 +347,7 @@ RECIPES: dict[str, Callable[..., Image]] = {
     "mask_clouds": mask_clouds,
     "relative_to": relative_to,
     "rgb": rgb,
+    "spatial_filter": spatial_filter,
     "stretch": stretch,
 }
 

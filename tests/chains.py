@@ -89,7 +89,12 @@ def focal(draw: Draw, image: Image, other: Image, place: Place) -> Image:
 
 
 def smoothed(draw: Draw, image: Image, other: Image, place: Place) -> Image:
-    return image.spatial_filter(length(draw, place), keep=draw(st.sampled_from(("low", "high"))))
+    # Above 16 pixels the mean is computed on larger ones.
+    long = st.floats(17.0, 400.0).map(lambda r: jv.metres(r * place.pixel))
+    sigma = draw(long) if draw(st.booleans()) else length(draw, place)
+    if draw(st.booleans()):
+        return image.spatial_mean(sigma)
+    return image.spatial_filter(sigma, keep=draw(st.sampled_from(("low", "high"))))
 
 
 def log_ratio(draw: Draw, image: Image, other: Image, place: Place) -> Image:

@@ -1383,34 +1383,24 @@ class ImageCollection:
             other bands as they are.
         """
         ...
-    def spatial_filter(
-        self,
-        sigma: int | Parameter | Metres | Mapping[str, Parameter] = 2,
-        keep: Literal["low", "high"] | Parameter = "low",
-    ) -> Image:
-        r"""Smooth an image, or each date of a series, by a mean that is close to a Gaussian.
+    def spatial_mean(self, sigma: int | Parameter | Metres | Mapping[str, Parameter] = 2) -> Image:
+        r"""Mean of the valid pixels around, with weights that are close to a Gaussian.
 
         Three means over square windows one after the other, of values and of where they are (Wells 1986): valid pixels alone
-        count. ``series - series.temporal_filter(days, keep="high").spatial_filter(jv.metres(2000))`` is the filter of LiCSBAS:
-        what is high in time and low in space is taken for atmosphere and subtracted.
+        count. A length in metres of more than 16 pixels of the map (at the equator) is computed on pixels 2, 4, 8 ... times as
+        large, of which there are then 8 to 16 in ``sigma``, and interpolated between them: 20 km at any zoom costs what 16 pixels do.
 
         Parameters
         ----------
         image : bands
             Of any kind.
         sigma : int or metres(length)
-            Standard deviation: pixels of the screen, or ground metres at the row's latitude; LiCSBAS takes 2 km.
-        keep : {"low", "high"}
-            ``low``: the mean. ``high``: the image less its mean.
+            Standard deviation: pixels of the screen, or ground metres at the row's latitude.
 
         Returns
         -------
         bands
-            Same bands and unit.
-
-        Notes
-        -----
-        NaN where the pixel itself is NaN (no data); among its neighbours NaN is left out.
+            Same bands and unit, also where the pixel itself has no data; NaN where no valid pixel lies within about 3 ``sigma``.
         """
         ...
     def spatiotemporal_consistency(self) -> Image:
@@ -2005,6 +1995,30 @@ class ImageCollection:
         ------
         BandError
             If a band is missing; the message names those that exist.
+        """
+        ...
+    def spatial_filter(self, sigma: Any = 2, keep: Any = "low") -> Image:
+        r"""Smooth an image, or each date of a series, by a mean that is close to a Gaussian; see `spatial_mean`.
+
+        ``series - series.temporal_filter(days, keep="high").spatial_filter(jv.metres(2000))`` is the filter of LiCSBAS: what is
+        high in time and low in space is taken for atmosphere and subtracted.
+
+        Parameters
+        ----------
+        sigma : int or metres(length)
+            Standard deviation: pixels of the screen, or ground metres at the row's latitude; LiCSBAS takes 2 km.
+        keep : {"low", "high"}
+            ``low``: the mean. ``high``: the image less its mean.
+
+        Returns
+        -------
+        Image
+            Same bands and unit; NaN where the pixel itself is.
+
+        Raises
+        ------
+        ParameterError
+            If the image holds wrapped phase, of which `goldstein` is the filter.
         """
         ...
     def stretch(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -9,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from jeoview.grid import EARTH_HALF, Grid
+from jeoview.grid import EARTH_HALF, Grid, Lattice
 from jeoview.kernels import focal
 from jeoview.kernels.smooth import Kernel, smooth
 from jeoview.kernels.stack import Stack
 from jeoview.operator import BandsInput, Mode, Options, SeriesInput, operator
+from jeoview.operators.algebra import first_named, joint_bands, joint_unit
 from jeoview.operators.insar_pairs import DAYS_PER_YEAR, years_since
 from jeoview.operators.phase import linear_unit
 from jeoview.projection import WEB_MERCATOR
@@ -23,6 +25,8 @@ Doubles = NDArray[np.float64]
 Days = Annotated[float, Field(gt=0, le=36_525, json_schema_extra={"unit": "d"})]
 Keep = Literal["low", "high"]
 PASSES = 3
+# Pixels of a standard deviation in metres; a longer one is computed on larger pixels.
+LONGEST = 16
 
 
 @operator(mode=Mode.PIXEL, nodata="own", unit=linear_unit("temporal_filter", ".mean_phase()"))
@@ -71,33 +75,45 @@ def _pixels(sigma: int | Metres, grid: Grid, y: float) -> int:
     return sigma if isinstance(sigma, int) else sigma.pixels(grid, y)
 
 
+def _coarser(options: Options, lattice: Lattice) -> int:
+    """Pixels of the map in one of the mean: a long one needs no finer pixels than a sixteenth to an eighth of it."""
+    sigma = options["sigma"]
+    # At the equator, since all tiles of a zoom must have the same answer: towards the poles it is more pixels.
+    wide = 0 if isinstance(sigma, int) else sigma.pixels(Grid(lattice, 0, 0, 1, 1), 0.0)
+    return 1 << max(math.ceil(math.log2(wide / LONGEST)), 0) if wide else 1
+
+
 def _reach(options: Options, grid: Grid) -> int:
     """Padding: three windows one after the other; rows in the padding may have wider ones."""
     near = int(_box_radii(options["sigma"], grid).max())
     return int(_box_radii(options["sigma"], grid.pad(PASSES * near + PASSES)).sum(axis=0).max())
 
 
-@operator(mode=Mode.NEIGHBOURHOOD, nodata="centre", radius=_reach, unit=linear_unit("spatial_filter", ".goldstein()"))
-def spatial_filter(image: BandsInput, *, sigma: Length = 2, keep: Keep = "low") -> BandsInput:
-    """Smooth an image, or each date of a series, by a mean that is close to a Gaussian.
+@operator(
+    mode=Mode.NEIGHBOURHOOD,
+    nodata="own",
+    radius=_reach,
+    coarser=_coarser,
+    unit=linear_unit("spatial_mean", ".goldstein()"),
+)
+def spatial_mean(image: BandsInput, *, sigma: Length = 2) -> BandsInput:
+    """Mean of the valid pixels around, with weights that are close to a Gaussian.
 
     Three means over square windows one after the other, of values and of where they are (Wells 1986): valid pixels alone
-    count. ``series - series.temporal_filter(days, keep="high").spatial_filter(jv.metres(2000))`` is the filter of LiCSBAS:
-    what is high in time and low in space is taken for atmosphere and subtracted.
+    count. A length in metres of more than 16 pixels of the map (at the equator) is computed on pixels 2, 4, 8 ... times as
+    large, of which there are then 8 to 16 in ``sigma``, and interpolated between them: 20 km at any zoom costs what 16 pixels do.
 
     Parameters
     ----------
     image : bands
         Of any kind.
     sigma : int or metres(length)
-        Standard deviation: pixels of the screen, or ground metres at the row's latitude; LiCSBAS takes 2 km.
-    keep : {"low", "high"}
-        ``low``: the mean. ``high``: the image less its mean.
+        Standard deviation: pixels of the screen, or ground metres at the row's latitude.
 
     Returns
     -------
     bands
-        Same bands and unit.
+        Same bands and unit, also where the pixel itself has no data; NaN where no valid pixel lies within about 3 ``sigma``.
     """
     radii = _box_radii(sigma, image.grid)
     array = np.empty(image.array.shape, dtype=np.float32)
@@ -106,10 +122,30 @@ def spatial_filter(image: BandsInput, *, sigma: Length = 2, keep: Keep = "low") 
         total, weight = np.where(valid, values, 0.0).astype(np.float64), valid.astype(np.float64)
         for rows in radii:
             total, weight = _means(total, rows, image.grid), _means(weight, rows, image.grid)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            mean = np.where(valid, total / weight, np.nan)
-        array[band] = values - mean if keep == "high" else mean
+        array[band] = np.divide(total, weight, out=np.full(weight.shape, np.nan), where=weight > 0)
     return replace(image, array=array)
+
+
+@operator(mode=Mode.PIXEL, nodata="any", version=2, bands=joint_bands, unit=joint_unit)
+def spatial_filter(image: BandsInput, mean: BandsInput, *, keep: Keep = "low") -> BandsInput:
+    """The mean around each pixel where the pixel has data, or the pixel less this mean.
+
+    Parameters
+    ----------
+    image : bands
+        Of any kind.
+    mean : bands
+        Its `spatial_mean`.
+    keep : {"low", "high"}
+        ``low``: the mean. ``high``: the image less its mean.
+
+    Returns
+    -------
+    bands
+        Same bands and unit.
+    """
+    array = image.array - mean.array if keep == "high" else np.where(np.isnan(image.array), image.array, mean.array)
+    return replace(first_named(image, mean), array=array)
 
 
 def _means(values: Doubles, radii: NDArray[np.int64], grid: Grid) -> Doubles:

@@ -293,6 +293,16 @@ def stays_at_every_date(sample: Sample, result: Raster, where: Array) -> None:
     assert not np.isnan(result.array[..., ~where]).all()
 
 
+def filled_from_around(sample: Sample, result: Raster, where: Array) -> None:
+    """A pixel without data has the mean of those around it, which the function is given."""
+    padded = HERE.pad(find(sample.operator).radius(options_of(sample.node), HERE) + 8)
+    (image,) = rasters(sample, padded)
+    gaps = with_nan(image, np.random.default_rng(1).random(padded.shape) < 0.2)
+    found = compute(sample, [gaps]).cut(HERE).array
+    low, high = np.nanmin(gaps.array, axis=(1, 2)), np.nanmax(gaps.array, axis=(1, 2))
+    assert ((found >= low[:, None, None]) & (found <= high[:, None, None])).all()
+
+
 def counted_as_none(sample: Sample, result: Raster, where: Array) -> None:
     for band, values in zip(result.bands, result.array, strict=True):
         assert np.isnan(values[where]).all() or (values[where] == 0).all(), band
@@ -335,6 +345,7 @@ OWN_RULES: dict[str, Callable[[Sample, Any, Array], None]] = {
     "height_correlation": left_out_of_the_table,
     **dict.fromkeys(("loop_closure", "closure_integers", "unwrapping_errors"), stays_at_every_date),
     **dict.fromkeys(("correct_unwrapping", "height_corrected", "temporal_filter"), stays_at_every_date),
+    "spatial_mean": filled_from_around,
     "network_statistics": stays_at_every_date,
     "spatiotemporal_consistency": stays,
     "multilook": left_out_of_a_block,
