@@ -129,7 +129,7 @@ def _plan_stage(root: Node, stage: Stage | None, grid: Grid, area: _Area, steps:
     for node in walk(root):
         deep, demand = demands.native.get(node.key), demands.outer.get(node.key)
         if deep is not None:
-            native[node.key] = _add(_step(node, sensor, deep, native, area), steps)
+            native[node.key] = _add(_step(node, sensor, deep, {**places, **native}, area), steps)
         if demand is None:
             continue
         if demand.landing is not None:
@@ -174,7 +174,16 @@ def _gather(root: Node, stage: Stage | None, grid: Grid, bands: Names, area: _Ar
             deep.input_grid = _native_input(node, deep.grid)
             _check_native(node, deep.input_grid, area.limits)
             _pass_on(node, deep, demands.native, area)
+            _fit_on_the_map(node, demands, grid)
     return demands
+
+
+def _fit_on_the_map(node: Node, demands: _Demands, grid: Grid) -> None:
+    """Ask for the tables that a node at the sensor's pixels needs: they are fitted on a region of their own."""
+    for image in input_nodes(node):
+        table = demands.native.pop(image.key) if describe(image).kind is Kind.TABLE else None
+        if table is not None:
+            demands.outer.setdefault(image.key, _Demand(grid)).bands.update(table.bands)
 
 
 def _pass_on(node: Node, demand: _Demand, demands: dict[str, _Demand], area: _Area) -> None:

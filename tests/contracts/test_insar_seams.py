@@ -14,7 +14,7 @@ from jeoview.engine import Engine
 from jeoview.executor import execute
 from jeoview.export import array as array_export
 from jeoview.export import blocks
-from jeoview.grid import Grid
+from jeoview.grid import Grid, region_grid
 from jeoview.image import Image
 from jeoview.make import bind
 from jeoview.memory import ResultMemory
@@ -26,6 +26,7 @@ from tests.contracts.test_native_seams import GEOMETRIES, PLACES
 from tests.contracts.test_seams import assert_seamless
 from tests.insar_chains import (
     NETWORKS,
+    WAVELENGTH,
     PairReader,
     collection_chains,
     pair_chains,
@@ -127,6 +128,20 @@ def test_collections_and_their_export(stacks: list[InterferogramCollection], dat
         patch.setattr(array_export, "warn_empty", lambda *_: None)
         array = image.to_numpy(area.bounds, crs=area.crs, zoom=zoom, progress=False)
     np.testing.assert_array_equal(array, whole.rgba() if whole.kind is Kind.COLOUR else whole.array)
+
+
+@pytest.mark.parametrize("geometry", ["geocoded", "radar"])
+def test_a_reference_is_the_same_for_all_tiles_of_a_sensor(geometry: str) -> None:
+    """A table that is applied at the sensor's pixels was once fitted to those that each tile happened to read."""
+    series, area = slc("5", **GEOMETRIES[geometry]), grid_at(13, 10.0, 44.02, 60, 60)
+    region = (10.004, 44.008, 10.012, 44.015)
+    held = series.ps_referenced(series.ps_reference(region=region, zoom=14))
+    found = held.ps_velocity(WAVELENGTH, limit=20.0, min_dates=2)
+    whole = assert_seamless(lambda grid, view: render(found, grid, view), area, area, 23)
+    assert np.isfinite(whole.array).sum() > 500
+    steps = plan(found.node, area).steps
+    fitted = next(step for step in steps if step.node.operator == "ps_reference")
+    assert fitted.grid == region_grid(region, zoom=14)
 
 
 @pytest.mark.parametrize("number", range(len(NETWORKS)))
