@@ -7,10 +7,20 @@ import sys
 from collections.abc import Container, Sequence
 from pathlib import Path
 
-from jeoview.catalog import FROM_NOTEBOOK, Catalog, CollectionInfo, Item, Query
+from jeoview.catalog import FROM_NOTEBOOK, Catalog, Item, Query
 from jeoview.errors import JeoviewError
-from jeoview.io.products import Scan, scan_folder
+from jeoview.io.products import PRODUCTS, Scan, scan_folder
 from jeoview.settings import settings
+
+# How many names are listed with one reason.
+SHOWN = 6
+KINDS = {
+    "images": ("scenes", ""),
+    "pairs": ("interferograms", "InterferogramCollection"),
+    "slc": ("complex images", "SlcCollection"),
+}
+# Scenes of these come together from many folders.
+FAMILIES = {name for product in PRODUCTS for name in product.COLLECTIONS}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +38,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     ingest = commands.add_parser("ingest", help="look through a folder and put what it holds into the catalogue")
     ingest.add_argument("folder", type=Path)
-    ingest.add_argument("--collection", help="name of the collection (default: the product's, or the folder's)")
+    ingest.add_argument(
+        "--collection",
+        help="name of the collection (default: the product's, or the folder's); where the folder holds several, theirs "
+        "begin with it",
+    )
+    ingest.add_argument(
+        "--dry-run", action="store_true", help="say what would be done, and leave the catalogue as it is"
+    )
     ingest.add_argument(
         "--date",
         help="format of the date in file names, for instance %%Y%%m%%d; or one date for rasters that say none, such as "
@@ -51,45 +68,94 @@ def _parser() -> argparse.ArgumentParser:
 def _ingest(given: argparse.Namespace) -> int:
     scan = scan_folder(given.folder, given.collection, given.date)
     catalog = Catalog(settings().catalog)
-    taken = {name: _taken(catalog, collection, scan) for name, collection in scan.collections.items()}
-    items = [item for item in scan.items if taken[item.collection]]
-    for name in filter(taken.get, taken):
-        catalog.add_collection(scan.collections[name])
-    before = {name: set(catalog.ids(Query(name))) for name in filter(taken.get, taken)}
-    catalog.add_items(items)
-    for name, known in before.items():
-        print(_report(catalog, name, [item for item in items if item.collection == name], known))
+    taken = {name: items for name, items in _by_collection(scan).items() if _is_free(catalog, name, items, scan)}
+    before = {name: set(catalog.ids(Query(name))) if name in catalog.collections() else set() for name in taken}
+    if not given.dry_run:
+        for name in taken:
+            catalog.add_collection(scan.collections[name])
+        catalog.add_items(item for items in taken.values() for item in items)
+    for name, items in taken.items():
+        print(_report(name, items, before[name]))
+    count = sum(map(len, taken.values()))
     if scan.skipped:
-        print(f"left out {len(scan.skipped)} of {len(items) + len(scan.skipped)}:", file=sys.stderr)
-    for name, reason in scan.skipped:
-        print(f"  {name}: {reason}", file=sys.stderr)
-    if not items:
+        print(f"left out {len(scan.skipped)} of {count + len(scan.skipped)}:", file=sys.stderr)
+        _print_reasons(scan.skipped)
+    if scan.beside:
+        print(f"not looked into, {len(scan.beside)}:", file=sys.stderr)
+        _print_reasons(scan.beside)
+    if given.dry_run:
+        print("nothing was ingested: it is a dry run", file=sys.stderr)
+    elif not count:
         print("no raster was ingested" if scan.skipped else "no raster was found", file=sys.stderr)
-    return 0 if items and not scan.skipped else 1
+    return 0 if count and not scan.skipped else 1
 
 
-def _report(catalog: Catalog, name: str, items: Sequence[Item], known: Container[str]) -> str:
-    """One line on what was put into a collection."""
+def _by_collection(scan: Scan) -> dict[str, list[Item]]:
+    found: dict[str, list[Item]] = {}
+    for item in scan.items:
+        found.setdefault(item.collection, []).append(item)
+    return found
+
+
+def _print_reasons(files: Sequence[tuple[str, str]]) -> None:
+    """The names of the files behind each reason, on one line."""
+    names: dict[str, list[str]] = {}
+    for name, reason in files:
+        # The reason may begin with the name, which would part what is alike.
+        names.setdefault(reason.removeprefix(f"{name} ").removeprefix(f"{name}: "), []).append(name)
+    for reason, alike in names.items():
+        more = f" and {len(alike) - SHOWN} more" if len(alike) > SHOWN else ""
+        print(f"  {', '.join(alike[:SHOWN])}{more}: {reason}", file=sys.stderr)
+
+
+def _report(name: str, items: Sequence[Item], known: Container[str]) -> str:
+    """One line on what a collection gets, and how it is opened where it is not one of images."""
     again = sum(item.id in known for item in items)
     renewed = f" ({again} of them were known)" if again else ""
     days = sorted(item.datetime[:10] for item in items)
     dates = days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
-    return f"{name}: {len(items)} scenes{renewed}, {dates}, bands {', '.join(catalog.collection(name).band_names)}"
+    bands = ", ".join(dict.fromkeys(band for item in items for band in item.bands))
+    what, opener = KINDS[_kind(items[0])]
+    call = f'; jeoview.{opener}("{name}")' if opener else ""
+    return f"{name}: {len(items)} {what}{renewed}, {dates}, bands {bands}{call}"
 
 
-def _taken(catalog: Catalog, collection: CollectionInfo, scan: Scan) -> bool:
-    """Whether a name is free: observed and simulated scenes must not mix, nor files that a notebook makes anew."""
-    name = collection.name
-    if name not in catalog.collections():
-        return True
+def _kind(item: Item) -> str:
+    if "jeoview:frame" in item.properties:
+        return "slc"
+    return "pairs" if "unwrapped" in item.bands and "start_datetime" in item.properties else "images"
+
+
+def _is_free(catalog: Catalog, name: str, items: Sequence[Item], scan: Scan) -> bool:
+    """Whether a name is free; if not, the reason is added to what was left out."""
+    reason = _clash(catalog, name, items) if name in catalog.collections() else ""
+    if reason:
+        text = f"{len(items)} {KINDS[_kind(items[0])][0]}, as a collection of this name {reason}; choose another with --collection"
+        scan.skipped.append((name, f"{text}, or `jeoview remove {name}`"))
+    return not reason
+
+
+def _clash(catalog: Catalog, name: str, items: Sequence[Item]) -> str:
+    """Why scenes must not come to those of a collection, empty where they may.
+
+    Observed and simulated scenes must not mix, nor files that a notebook makes anew, nor the pairs of two tracks; and no
+    file of another folder may take the place of one that is still there.
+    """
     known = catalog.collection(name)
-    if not known.simulated and known.origin not in FROM_NOTEBOOK:
-        return True
-    what = "is simulated" if known.simulated else "was made in a notebook"
-    count = sum(item.collection == name for item in scan.items)
-    reason = f"{count} scenes, as a collection of this name {what}; choose another with --collection, or `jeoview remove {name}`"
-    scan.skipped.append((name, reason))
-    return False
+    if known.simulated or known.origin in FROM_NOTEBOOK:
+        return "is simulated" if known.simulated else "was made in a notebook"
+    there = {item.id: item for item in catalog.search(Query(name))}
+    if name in FAMILIES or not there:
+        return ""
+    kind = _kind(items[0])
+    if kind != _kind(next(iter(there.values()))):
+        return f"holds {KINDS[_kind(next(iter(there.values())))][0]}"
+    new = {band.href for item in items for band in item.bands.values()}
+    rivals = there.values() if kind != "images" else [there[item.id] for item in items if item.id in there]
+    others = {band.href for item in rivals for band in item.bands.values()} - new
+    folders = {Path(href).parent for href in new}
+    elsewhere = [path for path in map(Path, others) if path.parent not in folders and path.exists()]
+    return f"holds files of another folder, such as {elsewhere[0].name}" if elsewhere else ""
 
 
 def _remove(given: argparse.Namespace) -> int:

@@ -374,13 +374,13 @@ def test_other_rasters_need_a_date_in_the_name(tmp_path: Path) -> None:
     (tmp_path / "stack" / "readme.txt").write_text("no raster")
     scan = scan_folder(tmp_path / "stack")
     assert [(item.id, item.collection) for item in scan.items] == [
-        ("a_20200102", "stack"),
-        ("deep-a_20200102", "stack"),
+        ("a_20200102", "stack-red-nir"),
+        ("deep-a_20200102", "stack-deep"),
     ]
     assert [name for name, _ in scan.skipped] == ["elevation.tif"]
     assert "no date" in scan.skipped[0][1]
     assert scan.items[0].bands["red"].common_name == "red"
-    assert {item.collection for item in scan_folder(tmp_path / "stack", "mine").items} == {"mine"}
+    assert set(scan_folder(tmp_path / "stack", "mine").collections) == {"mine-red-nir", "mine-deep"}
     assert scan_folder(tmp_path / "stack", date="%Y%d%m").items[0].datetime == "2020-02-01T00:00:00Z"
 
 

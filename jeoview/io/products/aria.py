@@ -10,7 +10,7 @@ Source: ARIA standard product description (JPL), as read by ARIA-tools and MintP
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from jeoview.io.products.stacks import (
     PairSource,
     Stack,
     angle_band,
+    by_part,
     day_of,
     geometry_item,
     midnight,
@@ -32,18 +33,23 @@ from jeoview.io.products.stacks import (
     pair_list,
 )
 
+TITLE = "ARIA S1-GUNW interferograms"
 COLLECTIONS: Mapping[str, CollectionInfo] = {}
 DATA = "science/grids/data"
 GEOMETRY = "science/grids/imagingGeometry"
 WAVELENGTH = "science/radarMetaData/wavelength"
 _NAME = re.compile(r"S1-GUNW-([AD])-([RL])-(\d{3})-tops-(\d{8})_(\d{8})-(\d{6}).*\.nc", re.ASCII)
 _ORBITS = {"A": "ascending", "D": "descending"}
+SAME_FRAME = 8
+Named = tuple[Path, re.Match[str]]
 _OPTIONAL = {"connected_components": "connectedComponents", "amplitude": "amplitude"}
 
 
 def recognise(folder: Path) -> list[Item] | None:
-    """Return the items of the GUNW files in a folder, or None where there are none."""
-    return stack(folder, folder.name).items if any(_NAME.fullmatch(path.name) for path in folder.glob("*.nc")) else None
+    """Return the items of the GUNW files in a folder, one collection a frame, or None where there are none."""
+    if not any(_NAME.fullmatch(path.name) for path in folder.glob("*.nc")):
+        return None
+    return by_part(folder.name, _frames(_named(folder)), lambda named, name: _stack(named, name, 0.0))
 
 
 def stack(folder: Path, collection: str, height: float = 0.0) -> Stack:
@@ -65,9 +71,39 @@ def stack(folder: Path, collection: str, height: float = 0.0) -> Stack:
     """
     if not np.isfinite(height):
         raise ParameterError(f"height is {height!r}; expected metres")
-    named = [(path, match) for path in sorted(folder.rglob("*.nc")) if (match := _NAME.fullmatch(path.name))]
+    named = _named(folder)
     if not named:
         raise SourceError(f"{folder.name}: no file such as S1-GUNW-A-R-124-tops-20190614_20190602-...nc")
+    return _stack(named, collection, height)
+
+
+def _named(folder: Path) -> list[Named]:
+    return [(path, match) for path in sorted(folder.rglob("*.nc")) if (match := _NAME.fullmatch(path.name))]
+
+
+def _frames(files: list[Named]) -> dict[str, list[Named]]:
+    """The files of each track and frame.
+
+    A name says the second of the day at which the frame was seen, which differs by a few seconds from pass to pass;
+    from frame to frame it is some twenty.
+    """
+    found: dict[str, list[Named]] = {}
+    label, previous = "", ("", 0)
+    for file in sorted(files, key=_track_and_second):
+        track, second = _track_and_second(file)
+        if previous[0] != track or second - previous[1] > SAME_FRAME:
+            label = f"{track}-{file[1][6]}"
+        found.setdefault(label, []).append(file)
+        previous = track, second
+    return found
+
+
+def _track_and_second(file: Named) -> tuple[str, int]:
+    orbit, _, track, _, _, clock = file[1].groups()
+    return f"{track}{orbit}", int(clock[:2]) * 3600 + int(clock[2:4]) * 60 + int(clock[4:])
+
+
+def _stack(named: Sequence[Named], collection: str, height: float) -> Stack:
     pairs = pair_list(collection, [_pair(path, match, height) for path, match in named])
     first = named[0][0]
     return Stack(pairs, _geometry(first, collection, pairs[0].properties["start_datetime"]))

@@ -30,13 +30,31 @@ _DIRECTIVES = {
     "%B": r"[A-Za-z]+",
     "%%": "%",
 }
+RASTER_SUFFIXES = {
+    ".tif",
+    ".tiff",
+    ".jp2",
+    ".img",
+    ".nc",
+    ".h5",
+    ".asc",
+    ".dem",
+    ".hgt",
+    ".bil",
+    ".grd",
+    ".grib",
+    ".vrt",
+}
 MAX_METADATA_BYTES = 20_000_000
 
 
 class Product(Protocol):
     """One product family; a module of this package is one."""
 
+    TITLE: str
+    """What its collections are called before people, with what tells one from another behind it."""
     COLLECTIONS: Mapping[str, CollectionInfo]
+    """Those whose name is the family's own; scenes of many folders come together in them."""
 
     def recognise(self, folder: Path) -> list[Item] | None:
         """Return the items of a folder, or None where it holds no such product.

@@ -20,6 +20,7 @@ from jeoview.io.products.common import BandFile, Headers, make_item, read_text
 from jeoview.io.products.interferograms import SENTINEL_1, Pair, PairOptions, pair_items, pair_of
 from jeoview.io.products.stacks import LOS, Result, Stack, day_of, geometry_item, midnight, phase_to_metres
 
+TITLE = "FLATSIM interferograms"
 COLLECTIONS: Mapping[str, CollectionInfo] = {}
 SIGN = "phase, displacement and velocity in radians, positive away (FLATSIM)"
 _NAME = re.compile(r"CNES_([A-Za-z-]+)_(?:([a-z]+)_)?.*\.tiff?", re.ASCII)
@@ -33,8 +34,11 @@ _QUALITY = {
 
 def recognise(folder: Path) -> list[Item] | None:
     """Return the items of a folder of FLATSIM interferograms, or None where there are none in or one folder below it."""
-    here = [*folder.glob("CNES_InU_*.tif*"), *folder.glob("*/CNES_InU_*.tif*")]
-    return stack(folder, folder.name).items if here else None
+    here = any(folder.glob("CNES_InU_*.tif*"))
+    # Folders that are no pair's are those of tracks, each recognised alone.
+    below = {path.parent for path in folder.glob("*/CNES_InU_*.tif*")}
+    pairs = bool(below) and all(pair_of(path / "") for path in below)
+    return stack(folder, folder.name).items if here or pairs else None
 
 
 def stack(folder: Path, collection: str) -> Stack:

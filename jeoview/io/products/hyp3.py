@@ -16,17 +16,41 @@ from jeoview.catalog.times import parse_time
 from jeoview.errors import SourceError
 from jeoview.io.products.common import BandFile, make_item, read_text
 from jeoview.io.products.interferograms import Pair, PairOptions, pair_items, pair_of
-from jeoview.io.products.stacks import Result, Stack, angle_band, geometry_item, midnight
+from jeoview.io.products.stacks import Result, Stack, angle_band, by_part, geometry_item, midnight
 
+TITLE = "HyP3 interferograms"
 COLLECTIONS: Mapping[str, CollectionInfo] = {}
 _DISPLACEMENT = re.compile(r"S1.*_los_disp\.tif", re.ASCII)
+_BURST = re.compile(r"S1_([\w-]+?)_(?:\d{8})_(?:\d{8})_([VH]{2})_INT", re.ASCII)
+_ORBIT = re.compile(r"^Reference Orbit Number:\s*(\d+)", re.MULTILINE)
+_PLATFORM = re.compile(r"^Reference Granule:\s*S1([AB])_", re.MULTILINE)
+# Relative orbit = (absolute orbit - this) mod 175 + 1 (Copernicus, Sentinel-1 FAQ).
+_FIRST_ORBITS = {"A": 73, "B": 27}
 _BASELINE = re.compile(r"^Baseline:\s*(-?[\d.]+)", re.MULTILINE)
 
 
 def recognise(folder: Path) -> list[Item] | None:
-    """Return the items of a folder with HyP3 products, or None where there is none in it or one folder below."""
-    here = [*folder.glob("S1*_unw_phase.tif"), *folder.glob("S1*/S1*_unw_phase.tif")]
-    return stack(folder, folder.name).items if here else None
+    """Return the items of a folder with HyP3 products, or None where there is none in it or one folder below.
+
+    One collection a track, or a burst and polarisation.
+    """
+    here = sorted([*folder.glob("S1*_unw_phase.tif"), *folder.glob("S1*/S1*_unw_phase.tif")])
+    parts: dict[str, list[Path]] = {}
+    for path in here:
+        parts.setdefault(_part(path, folder), []).append(path)
+    return by_part(folder.name, parts, lambda phases, name: _stack(folder, phases, name)) if parts else None
+
+
+def _part(phase: Path, folder: Path) -> str:
+    """What a product is of: the burst of its name, else the track by the orbit in its text file, else nothing."""
+    if burst := _BURST.match(phase.name):
+        return "-".join(burst.groups())
+    table = _table(phase)
+    said = read_text(table, folder) if table.is_file() else ""
+    orbit, platform = _ORBIT.search(said), _PLATFORM.search(said)
+    if orbit is None or platform is None:
+        return "other"
+    return f"track-{(int(orbit[1]) - _FIRST_ORBITS[platform[1]]) % 175 + 1:03d}"
 
 
 def stack(folder: Path, collection: str) -> Stack:
@@ -37,9 +61,14 @@ def stack(folder: Path, collection: str) -> Stack:
     SourceError
         If no file matches, one is broken, or two are of the same pair.
     """
-    phases, coherences = sorted(folder.rglob("*_unw_phase.tif")), sorted(folder.rglob("*_corr.tif"))
+    phases = sorted(folder.rglob("*_unw_phase.tif"))
     if not phases:
         raise SourceError(f"{folder.name}: no HyP3 interferogram such as S1AA_..._unw_phase.tif below it")
+    return _stack(folder, phases, collection)
+
+
+def _stack(folder: Path, phases: list[Path], collection: str) -> Stack:
+    coherences = [path for phase in phases if (path := _beside(phase, "_corr.tif")).is_file()]
     options = PairOptions(baselines=_baselines(folder, phases))
     pairs = pair_items(collection, phases, coherences, options)
     files = [BandFile(band, path) for path, band in _geometry_files(phases[0]) if path.is_file()]
@@ -47,21 +76,28 @@ def stack(folder: Path, collection: str) -> Stack:
     return Stack(pairs, geometry_item(collection, files, parse_time(pairs[0].datetime), text))
 
 
+def _beside(phase: Path, ending: str) -> Path:
+    return phase.with_name(phase.name.removesuffix("_unw_phase.tif") + ending)
+
+
+def _table(phase: Path) -> Path:
+    return _beside(phase, ".txt")
+
+
 def _geometry_files(phase: Path) -> list[tuple[Path, Band]]:
-    stem = phase.name.removesuffix("_unw_phase.tif")
     bands = {
         "lv_theta": angle_band("incidence", "elevation_radians", nodata=0.0),
         "lv_phi": angle_band("azimuth", "azimuth_east_radians", nodata=0.0),
         "dem": Band("height", "", unit="m"),
     }
-    return [(phase.with_name(f"{stem}_{name}.tif"), band) for name, band in bands.items()]
+    return [(_beside(phase, f"_{name}.tif"), band) for name, band in bands.items()]
 
 
 def _baselines(folder: Path, phases: list[Path]) -> dict[Pair, float]:
     """From the text file of each product, where it is there."""
     found = {}
     for path in phases:
-        table, pair = path.with_name(path.name.replace("_unw_phase.tif", ".txt")), pair_of(path)
+        table, pair = _table(path), pair_of(path)
         if pair and table.is_file() and (said := _BASELINE.search(read_text(table, folder))):
             found[pair] = float(said[1])
     return found

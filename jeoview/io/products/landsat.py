@@ -31,6 +31,7 @@ _SENSOR_NAMES = {"oli": "Landsat 8-9", "tm": "Landsat 4-7"}
 _INSTRUMENTS = {"LC": ["oli", "tirs"], "LO": ["oli"], "LE": ["etm+"], "LT": ["tm"]}
 _SCHEMES = {1: "landsat-c1-bqa", 2: "landsat-c2-qa"}
 _LEVELS = {1: "top-of-atmosphere reflectance", 2: "surface reflectance and temperature"}
+TITLE = "Landsat"
 COLLECTIONS: Mapping[str, CollectionInfo] = {
     f"landsat-{sensor}-c{collection}-l{level}": CollectionInfo(
         f"landsat-{sensor}-c{collection}-l{level}",

@@ -20,16 +20,26 @@ from jeoview.io.products.common import BandFile, read_text
 from jeoview.io.products.interferograms import Pair, PairOptions, pair_items, pair_of
 from jeoview.io.products.stacks import Stack, day_of, geometry_item, vector_files
 
+TITLE = "LiCSAR interferograms"
 COLLECTIONS: Mapping[str, CollectionInfo] = {}
 _FRAME = re.compile(r"(\d{3})([AD])_\d{5}_\d{6}", re.ASCII)
 _ORBITS = {"A": "ascending", "D": "descending"}
 
 
 def recognise(folder: Path) -> list[Item] | None:
-    """Return the items of a frame's folder, or None where it is none."""
-    if not _FRAME.fullmatch(folder.name) or not any(folder.glob("**/*.geo.unw.tif")):
+    """Return the items of a frame's folder, or of one of pairs or with ``GEOC``; None where it is none."""
+    named = _FRAME.fullmatch(folder.name) and any(folder.glob("**/*.geo.unw.tif"))
+    if not named and not any(_holds_pairs(path) for path in (folder, folder / "GEOC")):
         return None
-    return stack(folder, frame_of(folder)).items
+    # The portal's name for the folder of pairs says nothing.
+    name = folder.parent.name if folder.name == "GEOC" else folder.name
+    return stack(folder, frame_of(folder) if _FRAME.search(str(folder)) else name).items
+
+
+def _holds_pairs(folder: Path) -> bool:
+    """Whether interferograms lie in a folder, or in folders of pairs in it."""
+    below = (path for path in folder.glob("*/*.geo.unw.tif") if pair_of(path.parent))
+    return any(folder.glob("*.geo.unw.tif")) or any(below)
 
 
 def frame_of(folder: Path) -> str:

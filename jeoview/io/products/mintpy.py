@@ -30,6 +30,7 @@ from jeoview.io.products.stacks import (
     pair_list,
 )
 
+TITLE = "MintPy interferograms"
 COLLECTIONS: Mapping[str, CollectionInfo] = {}
 STACK = "ifgramStack.h5"
 PHASE = "unwrapPhase"

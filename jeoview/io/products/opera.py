@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jeoview.catalog.items import Band, CollectionInfo, Item
@@ -18,11 +18,13 @@ from jeoview.errors import SourceError
 from jeoview.io.hdf5 import contents
 from jeoview.io.products.common import BandFile, make_item
 from jeoview.io.products.interferograms import SENTINEL_1
-from jeoview.io.products.stacks import PairSource, Result, Stack, day_of, midnight, ordered, pair_list
+from jeoview.io.products.stacks import PairSource, Result, Stack, by_part, day_of, midnight, ordered, pair_list
 
+TITLE = "OPERA DISP-S1 interferograms"
 COLLECTIONS: Mapping[str, CollectionInfo] = {}
 SIGN = "displacement in m, positive towards (OPERA DISP-S1)"
 _NAME = re.compile(r"OPERA_L3_DISP-S1_[A-Z]+_(F\d{5})_([VH]{2})_(\d{8})T\d{6}Z_(\d{8})T\d{6}Z_.*\.nc", re.ASCII)
+Named = tuple[Path, re.Match[str]]
 _MASK = "recommended_mask"
 # our name: theirs, role
 _MORE = {
@@ -33,8 +35,10 @@ _MORE = {
 
 
 def recognise(folder: Path) -> list[Item] | None:
-    """Return the items of the DISP-S1 files in a folder, or None where there are none."""
-    return stack(folder, folder.name).items if any(_NAME.fullmatch(path.name) for path in folder.glob("*.nc")) else None
+    """Return the items of the DISP-S1 files in a folder, one collection a frame, or None where there are none."""
+    if not any(_NAME.fullmatch(path.name) for path in folder.glob("*.nc")):
+        return None
+    return by_part(folder.name, _frames(folder), _stack)
 
 
 def stack(folder: Path, collection: str) -> Stack:
@@ -45,12 +49,23 @@ def stack(folder: Path, collection: str) -> Stack:
     SourceError
         If there is no such file, they are of several frames, or one is broken.
     """
-    named = [(path, match) for path in sorted(folder.rglob("*.nc")) if (match := _NAME.fullmatch(path.name))]
-    if not named:
+    frames = _frames(folder)
+    if not frames:
         raise SourceError(f"{folder.name}: no file such as OPERA_L3_DISP-S1_IW_F11115_VV_..._v1.0_...nc")
-    frames = sorted({match[1] for _, match in named})
     if len(frames) > 1:
-        raise SourceError(f"{folder.name} holds the frames {frames}; put each in a folder of its own")
+        raise SourceError(f"{folder.name} holds the frames {sorted(frames)}; put each in a folder of its own")
+    return _stack(next(iter(frames.values())), collection)
+
+
+def _frames(folder: Path) -> dict[str, list[Named]]:
+    found: dict[str, list[Named]] = {}
+    for path in sorted(folder.rglob("*.nc")):
+        if match := _NAME.fullmatch(path.name):
+            found.setdefault(match[1], []).append((path, match))
+    return found
+
+
+def _stack(named: Sequence[Named], collection: str) -> Stack:
     return Stack(pair_list(collection, [_pair(path, match) for path, match in named]))
 
 

@@ -17,6 +17,7 @@ from jeoview.io.products.common import BandFile
 from jeoview.io.products.interferograms import SENTINEL_1, PairOptions, pair_items, read_baselines
 from jeoview.io.products.stacks import Stack, geometry_item, vector_files
 
+TITLE = "PyRate/GAMMA interferograms"
 COLLECTIONS: Mapping[str, CollectionInfo] = {}
 
 
@@ -36,8 +37,10 @@ def stack(folder: Path, collection: str) -> Stack:
     phases = sorted(path for path in folder.rglob("*_unw.tif") if path.is_file())
     if not phases:
         raise SourceError(f"{folder.name}: no interferogram such as 20180106-20180130_unw.tif below it")
-    wavelength = float(inspect(phases[0]).tags.get("WAVELENGTH_METRES", SENTINEL_1))
-    options = PairOptions(wavelength=wavelength, baselines=read_baselines(folder / "index.csv"))
+    wavelengths = sorted({float(inspect(path).tags.get("WAVELENGTH_METRES", SENTINEL_1)) for path in phases})
+    if len(wavelengths) > 1:
+        raise SourceError(f"{folder.name} holds wavelengths {wavelengths} m; put each in a folder of its own")
+    options = PairOptions(wavelength=wavelengths[0], baselines=read_baselines(folder / "index.csv"))
     pairs = pair_items(collection, phases, sorted(folder.rglob("*_cc.tif")), options)
     vectors = [folder / "derived" / f"{letter}.tif" for letter in "ENU"]
     files = vector_files(vectors) if all(path.is_file() for path in vectors) else []

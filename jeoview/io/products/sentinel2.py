@@ -19,6 +19,7 @@ from jeoview.catalog.items import Band, CollectionInfo, Item
 from jeoview.errors import SourceError
 from jeoview.io.products.common import BandFile, make_item, read_text, safe_file
 
+TITLE = "Sentinel-2"
 COLLECTIONS: Mapping[str, CollectionInfo] = {
     "sentinel-2-l2a": CollectionInfo(
         "sentinel-2-l2a",

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jeoview.catalog.items import Band, Item
 from jeoview.catalog.times import format_time
@@ -23,6 +23,7 @@ from jeoview.io.products.interferograms import Pair, name_of
 LOS = ("los_east", "los_north", "los_up")
 DEGREE = math.pi / 180.0
 SUFFIX = "-geometry"
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,22 @@ def _pair_item(collection: str, source: PairSource, headers: Headers) -> Item:
     start, end = (midnight(day) for day in source.pair)
     times = {"start_datetime": format_time(start), "end_datetime": format_time(end)}
     return make_item(collection, name_of(source.pair), end, source.files, {**times, **source.properties}, headers)
+
+
+def by_part(name: str, parts: Mapping[str, Part], stack: Callable[[Part, str], Stack]) -> list[Item]:
+    """Return the items of the stacks that lie in one folder, one collection a part such as a track or frame.
+
+    Parameters
+    ----------
+    name : str
+        Of the collection; that of a part stands behind it where there are several.
+    parts : mapping
+        By their names.
+    stack : callable
+        From a part and the name of its collection.
+    """
+    one = len(parts) == 1
+    return [item for label, part in parts.items() for item in stack(part, name if one else f"{name}-{label}").items]
 
 
 def geometry_item(
