@@ -237,10 +237,14 @@ class Engine:
         source = planner.time_axis(self.plan(node, grid, view=view))
         return self._scenes.layers(source.node, source.grid)
 
-    def credits(self, node: Node) -> str:
-        """The collections behind a chain, joined by commas; simulated ones are called so."""
+    def sources(self, node: Node) -> tuple[str, ...]:
+        """The titles of the collections behind a chain, each once; simulated ones are called so."""
         titles = dict.fromkeys(self._scenes.credit(part) for part in walk(node) if is_source(part))
-        return ", ".join(filter(None, titles))
+        return tuple(filter(None, titles))
+
+    def credits(self, node: Node) -> str:
+        """`sources` in one line, joined by commas."""
+        return ", ".join(self.sources(node))
 
     def admit(self, cost: Cost) -> None:
         """Refuse a cost above the settings.

@@ -51,7 +51,8 @@ class Frame:
         self.basemap.observe(choose, "value")
         self._tools = ipywidgets.VBox(layout=_layout(width="100%", display="none"))
         side = ipywidgets.VBox(
-            _with_headings([("", self._tools), *beside, ("Base map", self.basemap)]), layout=_layout(flex="0 1 236px")
+            _with_headings([("", self._tools), *beside, ("Base map", self.basemap)]),
+            layout=_layout(flex="0 1 236px", max_height=leaflet.layout.height),
         )
         side.add_class("jv-side")
         row = ipywidgets.HBox([leaflet, side], layout=_layout(width="100%", flex_flow="row wrap"))

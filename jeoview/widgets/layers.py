@@ -11,6 +11,7 @@ from jeoview.graph import Node, Parameter
 from jeoview.image import Image
 from jeoview.projection import Bounds
 from jeoview.quantities import plain, short
+from jeoview.widgets.legend import sources_html
 from jeoview.widgets.look import Look, look_of
 from jeoview.widgets.swap import Swap
 from jeoview.widgets.tiles import Picture, Stage, Tiles
@@ -105,10 +106,12 @@ class MapLayer:
     stays until the new one is complete), ``layer.opacity = 0.5``, ``layer.visible = False``.
     """
 
-    def __init__(self, owner: Owner, image: Image, *, name: str, opacity: float, visible: bool, credit: str) -> None:
+    def __init__(
+        self, owner: Owner, image: Image, *, name: str, opacity: float, visible: bool, sources: tuple[str, ...]
+    ) -> None:
         self._owner = owner
         self._name = name
-        self._credit = credit
+        self._sources = sources
         self._opacity = check_opacity(opacity)
         self._visible = check_visible(visible)
         self._swap = Swap(self._make, owner.stage.put, self._drop, owner.arrange, owner.later)
@@ -133,9 +136,9 @@ class MapLayer:
         return self._look
 
     @property
-    def credit(self) -> str:
+    def sources(self) -> tuple[str, ...]:
         """Where the data come from."""
-        return self._credit
+        return self._sources
 
     @property
     def bbox(self) -> Bounds | None:
@@ -238,7 +241,7 @@ class MapLayer:
         return Picture(self._key, session.url(path), mine, view)
 
     def _make(self, picture: Picture) -> Tiles:
-        tiles = Tiles(picture, name=self._name, opacity=self._opacity, attribution=self._credit)
+        tiles = Tiles(picture, name=self._name, opacity=self._opacity, attribution=sources_html(self._sources))
         arrived = self._owner.callback(self._name, self._arrived)
         report = self._owner.guard(self._name, self._report)
 

@@ -63,12 +63,24 @@ def legends_html(parts: Sequence[str], sources: Iterable[str]) -> str:
     """The card in the corner of the map: a part for each layer that is seen, and where the data come from."""
     if not parts:
         return ""
-    shown = ", ".join(dict.fromkeys(filter(None, sources)))
-    return f'<div class="jv-legend">{"".join(parts)}{_small(shown)}</div>'
+    return f'<div class="jv-legend">{"".join(parts)}{_note(sources_html(sources))}</div>'
+
+
+def sources_html(sources: Iterable[str]) -> str:
+    """The first source and how many more there are, all of them where the mouse points at it; nothing where there is none."""
+    first, *others = [*dict.fromkeys(filter(None, sources))] or [""]
+    if not others:
+        return escape(first)
+    every = escape("\n".join([first, *others]))
+    return f'<span class="jv-more" title="{every}">{escape(first)} and {len(others)} more</span>'
 
 
 def _small(text: str) -> str:
-    return f'<div class="jv-note">{escape(text)}</div>' if text else ""
+    return _note(escape(text))
+
+
+def _note(html: str) -> str:
+    return f'<div class="jv-note">{html}</div>' if html else ""
 
 
 def _gradient(described: Mapping[str, Any]) -> str:

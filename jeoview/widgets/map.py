@@ -125,8 +125,8 @@ class Map:
                 return replaced
             if attribution is not None and not isinstance(attribution, str):
                 raise ParameterError(f"attribution is {attribution!r}; expected text")
-            credit = Engine.default().credits(check_image(image).node) if attribution is None else attribution
-            layer = MapLayer(scene, image, name=chosen, opacity=opacity, visible=visible, credit=credit)
+            sources = Engine.default().sources(check_image(image).node) if attribution is None else (attribution,)
+            layer = MapLayer(scene, image, name=chosen, opacity=opacity, visible=visible, sources=sources)
             if layer.bbox is not None:
                 self._look_at(layer.bbox)
             scene.add(layer)

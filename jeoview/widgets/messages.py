@@ -88,11 +88,18 @@ class Messages:
 
     def _show(self) -> None:
         advice = [
-            f'<div class="jv-message jv-advice" role="status"><b>{escape(name)}</b><div>{escape(text)}</div></div>'
-            for name, text in self._advice.items()
+            f'<div class="jv-message jv-advice" role="status"><b>{_names(names)}</b><div>{escape(text)}</div></div>'
+            for text, names in self._advised().items()
         ]
         self.widget.value = "".join([*(self._html(source) for source in self._texts), *advice])
         self.widget.layout.display = None if self._texts or self._advice else "none"
+
+    def _advised(self) -> dict[str, list[str]]:
+        """Each text once, and whom it is for: tracks of the same kind get the same advice."""
+        advised: dict[str, list[str]] = {}
+        for name, text in self._advice.items():
+            advised.setdefault(text, []).append(name)
+        return advised
 
     def _html(self, source: Source) -> str:
         texts = self._texts[source]
@@ -102,3 +109,10 @@ class Messages:
         if self._details[source]:
             lines.append(f"<details><summary>Details</summary><pre>{escape(self._details[source])}</pre></details>")
         return f'<div class="jv-message" role="alert"><b>{escape(source[0])}</b><div>{"".join(lines)}</div></div>'
+
+
+def _names(names: Sequence[str]) -> str:
+    first, *others = names
+    if not others:
+        return escape(first)
+    return f'<span title="{escape(", ".join(names))}">{escape(first)} and {len(others)} more</span>'

@@ -249,7 +249,7 @@ class Scene:
     def _show_legends(self) -> None:
         seen = [layer for layer in reversed(self.layers) if layer.visible]
         parts = [legend_html(layer.name, layer.legend(), layer.look.note) for layer in seen]
-        self.frame.legend(legends_html(parts, [layer.credit for layer in seen]))
+        self.frame.legend(legends_html(parts, [source for layer in seen for source in layer.sources]))
 
 
 def _in_view(tile: str, view: TileBlock) -> bool:

@@ -377,6 +377,8 @@ limit = jv.parameter("a_limit_with_a_rather_long_name", 0.2, min=0.0, max=0.8, s
 m.add(stack.median(), name="True colour")
 m.add(ndvi.mask(ndvi > limit).colormap("YlGn", vmin=-12000.0, vmax=24000.0, unit="mm / year"),
       name="A layer with a name that is much longer than the room that there is for it")
+for number in range(4):
+    m.add(ndvi, name=f"Hidden {number}", visible=False)
 m.add((ndvi > 0.4).colormap(classes={0.0: ("no vegetation at all", "#d9c7a0"), 1.0: ("vegetation", "#2c7a2c")}), name="Classes")
 """
 
@@ -394,7 +396,14 @@ def test_looks_empty_and_full_light_and_dark_wide_and_narrow(new_page: Callable[
             opened.wait_for_tiles()
             opened.screenshot(f"map-layout-{width}")
             assert overflowing(opened) == []
+            assert height(opened, ".jv-side") <= height(opened, ".leaflet-container")
         use_theme(opened, "JupyterLab Light")
+
+
+def height(opened: Notebook, name: str) -> float:
+    box = opened.page.locator(name).bounding_box()
+    assert box is not None
+    return float(box["height"])
 
 
 def broken_images(opened: Notebook) -> int:
