@@ -36,6 +36,7 @@ __all__ = [
     "InterferogramCollection",
     "JeoviewError",
     "Map",
+    "PointCollection",
     "SlcCollection",
     "export_package",
     "metres",
@@ -86,4 +87,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """The public names, for completion."""
-    return sorted({*globals(), *__all__})
+    return sorted([*__all__, "__version__"])

@@ -198,8 +198,19 @@ def bound(name: str, signature: inspect.Signature, args: tuple[Any, ...], kwargs
     try:
         return signature.bind(*args, **kwargs).arguments
     except TypeError as error:
-        shown = [_name_and_default(item) for item in signature.parameters.values() if item.name != "self"]
-        raise ParameterError(f"{name}: {error}; it takes ({', '.join(shown)})") from None
+        known = [item for item in signature.parameters.values() if item.name not in ("self", "cls")]
+        shown = ", ".join(_name_and_default(item) for item in known)
+        raise ParameterError(f"{name}: {_wrong_word(kwargs, known) or error}; it takes ({shown})") from None
+
+
+def _wrong_word(given: Mapping[str, Any], known: list[inspect.Parameter]) -> str:
+    """The first name that is not among the known ones, and the nearest of these; empty where all are known."""
+    unknown = next((word for word in given if word not in {item.name for item in known}), None)
+    if unknown is None or any(item.kind is inspect.Parameter.VAR_KEYWORD for item in known):
+        return ""
+    near = get_close_matches(unknown, [item.name for item in known], n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return f"got an unexpected keyword argument {unknown!r}{hint}"
 
 
 def _name_and_default(item: inspect.Parameter) -> str:

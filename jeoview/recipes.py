@@ -6,7 +6,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from jeoview.errors import BandError, ParameterError
 from jeoview.graph import Parameter
@@ -19,6 +19,7 @@ from jeoview.projection import Bounds
 from jeoview.quantities import WRAPPED, geometry, is_wrapped, short
 from jeoview.words import readable
 
+P = ParamSpec("P")
 T = TypeVar("T")
 # STAC renamed the shortwave infrared bands; both vocabularies are in use.
 SAME_BAND = {"swir1": ("swir16", "swir1"), "swir2": ("swir22", "swir2")}
@@ -358,12 +359,12 @@ def attach_recipes(cls: type) -> None:
         setattr(cls, name, with_advice(name, recipe))
 
 
-def with_advice(name: str, recipe: Callable[..., T]) -> Callable[..., T]:
+def with_advice(name: str, recipe: Callable[P, T]) -> Callable[P, T]:
     """The same function, which answers a wrong call with what it takes, as operators do."""
     signature = inspect.signature(recipe)
 
     @wraps(recipe)
-    def method(*args: Any, **kwargs: Any) -> T:
+    def method(*args: P.args, **kwargs: P.kwargs) -> T:
         bound(name, signature, args, kwargs)
         return recipe(*args, **kwargs)
 

@@ -1,12 +1,21 @@
 """Collections of scenes: selected by metadata, frozen into chains."""
 
+from jeoview.collection.advice import advise
 from jeoview.collection.describe import Description
 from jeoview.collection.frozen import freeze
 from jeoview.collection.images import ImageCollection
 from jeoview.collection.interferograms import InterferogramCollection
-from jeoview.collection.points import PointCollection, open_points
-from jeoview.collection.products import open_file, open_series
+from jeoview.collection.points import PointCollection
+from jeoview.collection.points import open_points as _open_points
+from jeoview.collection.products import open_file as _open_file
+from jeoview.collection.products import open_series as _open_series
 from jeoview.collection.slc import SlcCollection
+from jeoview.recipes import with_advice
+
+advise(ImageCollection, InterferogramCollection, PointCollection, SlcCollection)
+open_file = with_advice("open", _open_file)
+open_points = with_advice("open_points", _open_points)
+open_series = with_advice("open_series", _open_series)
 
 __all__ = [
     "Description",

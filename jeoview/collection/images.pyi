@@ -2218,9 +2218,12 @@ class ImageCollection:
         path: str | PathLike[str],
         *,
         bounds: object = None,
-        width: int = 2048,
+        zoom: int | None = None,
+        resolution: Resolution | None = None,
+        width: int | None = None,
         name: str | None = None,
         parameters: Mapping[str, Any] | None = None,
+        max_pixels: float | None = None,
         progress: bool = True,
         overwrite: bool = True,
     ) -> Path:
@@ -2232,11 +2235,15 @@ class ImageCollection:
             Ends in ``.kmz``.
         bounds : (west, south, east, north), optional
             Degrees; the extent of the image by default.
-        width : int
-            Pixels across, 16 to 8192; as many degrees a pixel down.
+        zoom : int, optional
+            The picture's pixels are as many degrees wide as those of the map at this zoom level, and as high.
+        resolution : float or (float, float), optional
+            Degrees a pixel.
+        width : int, optional
+            Pixels across, 16 to 8192, in the place of zoom and resolution; 2048 where none of them is given.
         name : str, optional
             Shown in the viewer's list; the name of the file by default. Simulated data are called so.
-        parameters, progress, overwrite
+        parameters, max_pixels, progress, overwrite
             As `to_geotiff`.
 
         Returns
@@ -2249,7 +2256,9 @@ class ImageCollection:
         ------
         ParameterError
             If the image does not end in colour, or the area crosses the antimeridian.
-        LimitError, CancelledByUser, JeoviewError
+        LimitError
+            If the picture would be larger than 8192 pixels a side, which viewers do not show.
+        CancelledByUser, JeoviewError
             As `to_geotiff`.
         """
         ...

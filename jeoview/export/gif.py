@@ -15,7 +15,7 @@ from jeoview.export.array import gather
 from jeoview.export.blocks import has_data
 from jeoview.export.days import of_day
 from jeoview.export.frames import frame
-from jeoview.export.provenance import is_simulated
+from jeoview.export.provenance import mark
 from jeoview.export.request import Request, across, request
 from jeoview.image import Image
 from jeoview.operators.colour import legend as described
@@ -172,7 +172,7 @@ def _frames(
 ) -> Iterator[Picture]:
     """Pictures of the days that have a valid pixel; ``made`` notes which have."""
     west, south, east, north = wanted.grid.bounds
-    note = " (simulated)" if is_simulated(wanted.engine, wanted.node) else ""
+    note = mark(wanted.engine, wanted.node)
     for day, scenes in days.items():
         shown = look.of(day, of_day(wanted.engine, wanted.node, scenes))
         asked = request(

@@ -13,33 +13,37 @@ from xml.etree import ElementTree as ET
 import numpy as np
 
 from jeoview.describe import describe
-from jeoview.errors import ParameterError
+from jeoview.errors import LimitError, ParameterError
 from jeoview.export import files
 from jeoview.export.array import gather
-from jeoview.export.provenance import is_simulated
-from jeoview.export.request import Request, request
-from jeoview.grid import check_bounds
+from jeoview.export.provenance import mark
+from jeoview.export.request import Request, Resolution, check_colour, check_width, extent, request
+from jeoview.graph import Node
+from jeoview.grid import EARTH_HALF, check_bounds, web_mercator
 from jeoview.io import legend as drawing
 from jeoview.io.encode import encode_png
 from jeoview.make import bind
 from jeoview.operators.colour import legend as described
 from jeoview.projection import WGS84
-from jeoview.raster import Kind
 from jeoview.recipes import as_image
 
 KML = "http://www.opengis.net/kml/2.2"
 # Viewers hold the whole picture in the memory of the graphics card.
 LARGEST = 8192
+WIDTH = 2048
 
 
-def to_kmz(
+def to_kmz(  # noqa: PLR0913 - what a user writes (design 8)
     self: Any,
     path: str | PathLike[str],
     *,
     bounds: object = None,
-    width: int = 2048,
+    zoom: int | None = None,
+    resolution: Resolution | None = None,
+    width: int | None = None,
     name: str | None = None,
     parameters: Mapping[str, Any] | None = None,
+    max_pixels: float | None = None,
     progress: bool = True,
     overwrite: bool = True,
 ) -> Path:
@@ -51,11 +55,15 @@ def to_kmz(
         Ends in ``.kmz``.
     bounds : (west, south, east, north), optional
         Degrees; the extent of the image by default.
-    width : int
-        Pixels across, 16 to 8192; as many degrees a pixel down.
+    zoom : int, optional
+        The picture's pixels are as many degrees wide as those of the map at this zoom level, and as high.
+    resolution : float or (float, float), optional
+        Degrees a pixel.
+    width : int, optional
+        Pixels across, 16 to 8192, in the place of zoom and resolution; 2048 where none of them is given.
     name : str, optional
         Shown in the viewer's list; the name of the file by default. Simulated data are called so.
-    parameters, progress, overwrite
+    parameters, max_pixels, progress, overwrite
         As `to_geotiff`.
 
     Returns
@@ -68,23 +76,25 @@ def to_kmz(
     ------
     ParameterError
         If the image does not end in colour, or the area crosses the antimeridian.
-    LimitError, CancelledByUser, JeoviewError
+    LimitError
+        If the picture would be larger than 8192 pixels a side, which viewers do not show.
+    CancelledByUser, JeoviewError
         As `to_geotiff`.
     """
     place = files.target(path, (".kmz",), overwrite=overwrite)
     node = bind(as_image(self).node, parameters)
-    if describe(node).kind is not Kind.COLOUR:
-        raise ParameterError(
-            f"a picture shows colour, this chain ends in {describe(node).kind.value}; add .colormap(...) or .rgb(...)"
+    check_colour(node)
+    step = _step(node, bounds, zoom, resolution, width)
+    wanted = request(self, bounds, resolution=step, parameters=parameters, max_pixels=max_pixels)
+    if max(wanted.grid.shape) > LARGEST:
+        raise LimitError(
+            f"the picture has {wanted.grid.width} x {wanted.grid.height} pixels; viewers show at most {LARGEST} a side. "
+            "Ask for a smaller area, a lower zoom or a coarser resolution"
         )
-    if isinstance(width, bool) or not isinstance(width, int) or not 16 <= width <= LARGEST:
-        raise ParameterError(f"width is {width!r}; expected a whole number of pixels from 16 to {LARGEST}")
-    wanted = request(self, bounds, crs=WGS84, resolution=_step(self, bounds, width), parameters=parameters)
     raster = gather(wanted, place.name, max_values=np.inf, progress=progress)
-    simulated = is_simulated(wanted.engine, node)
-    title = f"{name or place.stem}{' (simulated)' if simulated else ''}"
-    about = described(node)
-    legend = drawing.draw(about, f"{about.get('band', '')}{' (simulated)' if simulated else ''}".strip())
+    note, about = mark(wanted.engine, node), described(node)
+    title = f"{name or place.stem}{note}"
+    legend = drawing.draw(about, f"{about.get('band', '')}{note}".strip())
     with files.replacing(place) as unfinished, zipfile.ZipFile(unfinished, "w") as archive:
         archive.writestr("doc.kml", _document(title, wanted), zipfile.ZIP_DEFLATED)
         archive.writestr("picture.png", encode_png(raster))
@@ -92,13 +102,16 @@ def to_kmz(
     return place
 
 
-def _step(image: Any, bounds: object, width: int) -> float:
+def _step(node: Node, bounds: object, zoom: int | None, resolution: Resolution | None, width: int | None) -> Resolution:
     """Degrees a pixel."""
-    area = describe(as_image(image).node).bbox if bounds is None else bounds
-    if area is None:
-        raise ParameterError("the image says no extent; give bounds=(west, south, east, north)")
-    west, _, east, _ = check_bounds(area)
-    return (east - west) / width
+    if sum(given is not None for given in (zoom, resolution, width)) > 1:
+        raise ParameterError("give only one of zoom=, resolution= and width=")
+    if resolution is not None:
+        return resolution
+    if zoom is not None:
+        return 180.0 * web_mercator(zoom).resolution[0] / EARTH_HALF
+    west, _, east, _ = extent(describe(node), WGS84) if bounds is None else check_bounds(bounds)
+    return (east - west) / check_width(WIDTH if width is None else width, LARGEST)
 
 
 def _document(title: str, wanted: Request) -> bytes:

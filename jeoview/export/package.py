@@ -23,12 +23,12 @@ from jeoview.export.array import to_numpy
 from jeoview.export.dates import labels
 from jeoview.export.geotiff import to_geotiff
 from jeoview.export.picture import to_png
-from jeoview.export.provenance import is_simulated
-from jeoview.export.request import Request, Resolution, request
+from jeoview.export.provenance import is_simulated, mark
+from jeoview.export.request import Request, Resolution, extent, request
 from jeoview.image import Image, apply
 from jeoview.io import legend as drawing
 from jeoview.operators.colour import legend as described
-from jeoview.projection import WGS84, Bounds, canonical_crs, transform_bounds
+from jeoview.projection import WGS84, canonical_crs
 from jeoview.raster import Array, Kind
 from jeoview.recipes import as_image
 
@@ -90,7 +90,7 @@ def export_package(  # noqa: PLR0913 - what a user writes (design 8)
     """
     place = files.target(path, (".zip",), overwrite=overwrite)
     images = _images(products)
-    area = _extent(next(iter(images.values())), crs) if bounds is None else bounds
+    area = extent(describe(next(iter(images.values())).node), canonical_crs(crs)) if bounds is None else bounds
     where = {"bounds": area, "crs": crs, "zoom": zoom, "resolution": resolution, "max_pixels": max_pixels}
     wanted = [_product(name, image, where, parameters) for name, image in images.items()]
     with files.replacing(place) as unfinished:
@@ -113,13 +113,6 @@ def _images(products: Mapping[str, Any]) -> dict[str, Image]:
     return {name: as_image(given) for name, given in products.items()}
 
 
-def _extent(image: Image, crs: str) -> Bounds:
-    bbox = describe(image.node).bbox
-    if bbox is None:
-        raise ParameterError("the first product says no extent; give bounds=(west, south, east, north)")
-    return transform_bounds(WGS84, canonical_crs(crs), bbox)
-
-
 def _product(name: str, image: Image, where: Mapping[str, Any], parameters: Mapping[str, Any] | None) -> Product:
     own = {key: value for key, value in (parameters or {}).items() if key in image.parameters}
     wanted = request(image, parameters=own, **where)
@@ -140,7 +133,7 @@ def _write(product: Product, folder: Path, where: Mapping[str, Any], *, progress
         picture = apply("colormap", (_still(band, product.wanted),), _colours(values, product.wanted.schema.unit))
         to_png(picture, folder / f"{product.name}_preview.png", progress=False, **_coarser(product.wanted, PREVIEW))
         date = f" {entry['dates'][-1]}" if entry["dates"] else ""
-        title = f"{product.name}: {bound.bands[0]}{date}{' (simulated)' if entry['simulated'] else ''}"
+        title = f"{product.name}: {bound.bands[0]}{date}{mark(product.wanted.engine, product.wanted.node)}"
         (folder / f"{product.name}_legend.png").write_bytes(drawing.draw(described(picture.node), title))
         entry |= {"preview": f"{product.name}_preview.png", "legend": f"{product.name}_legend.png"}
     return entry

@@ -15,14 +15,13 @@ from jeoview.describe import describe
 from jeoview.errors import ParameterError
 from jeoview.export import files
 from jeoview.export.array import gather
-from jeoview.export.provenance import is_simulated
-from jeoview.export.request import Resolution, across, request
+from jeoview.export.provenance import mark
+from jeoview.export.request import Resolution, across, check_colour, request
 from jeoview.io import legend as drawing
 from jeoview.io.encode import encode_png
 from jeoview.make import bind
 from jeoview.operators.colour import legend as described
 from jeoview.projection import WEB_MERCATOR, WGS84
-from jeoview.raster import Kind
 from jeoview.recipes import as_image
 
 _PAPER, _INK = (255, 255, 255, 255), (34, 34, 34, 255)
@@ -69,11 +68,7 @@ def to_png(  # noqa: PLR0913 - what a user writes (design 8)
     """
     place = files.target(path, (".png",), overwrite=overwrite)
     node = bind(as_image(self).node, parameters)
-    if describe(node).kind is not Kind.COLOUR:
-        raise ParameterError(
-            f"a picture shows colour, this chain ends in {describe(node).kind.value} "
-            f"({', '.join(describe(node).bands)}); add .colormap(...) or .rgb(...)"
-        )
+    check_colour(node)
     if width is not None:
         if zoom is not None or resolution is not None or crs != WGS84:
             raise ParameterError("width= stands in the place of zoom= and resolution=, with bounds in degrees")
@@ -86,7 +81,8 @@ def to_png(  # noqa: PLR0913 - what a user writes (design 8)
     data = encode_png(raster)
     if legend:
         about = described(node)
-        title = f"{about.get('band', '')} (simulated)".strip() if is_simulated(wanted.engine, node) else ""
+        note = mark(wanted.engine, node)
+        title = f"{about.get('band', '')}{note}".strip() if note else ""
         picture = Image.fromarray(np.ascontiguousarray(raster.rgba().transpose(1, 2, 0)))
         data = as_png(framed(picture, drawing.draw(about, title)))
     with files.replacing(place) as unfinished:

@@ -35,6 +35,11 @@ def is_simulated(engine: Engine, node: Node) -> bool:
     return any(engine.catalog.collection(name).simulated for name in known)
 
 
+def mark(engine: Engine, node: Node) -> str:
+    """What a title ends in: that the pixels are simulated, or nothing."""
+    return " (simulated)" if is_simulated(engine, node) else ""
+
+
 def tags(engine: Engine, node: Node, dates: Sequence[str] = ()) -> dict[str, str]:
     """Metadata of a file: the chain, the item lists that it names, dates and unit.
 

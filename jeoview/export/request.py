@@ -21,6 +21,8 @@ from jeoview.raster import Kind
 from jeoview.recipes import as_image
 from jeoview.scenes import Layer
 
+# How far from a whole number of pixels an extent may be, in pixels.
+WHOLE = 1e-4
 Resolution = float | tuple[float, float]
 
 
@@ -111,7 +113,7 @@ def request(
     if schema.kind is Kind.TABLE:
         raise ParameterError(f"{node.operator} gives a table, not an image; read it with .to_numpy()")
     crs = canonical_crs(crs)
-    area = _extent(schema, crs, resolution if zoom is None else None) if bounds is None else check_bounds(bounds, crs)
+    area = extent(schema, crs, resolution if zoom is None else None) if bounds is None else check_bounds(bounds, crs)
     limit = engine.settings.max_export_pixels if max_pixels is None else max_pixels
     grid = region_grid(area, crs=crs, zoom=zoom, resolution=resolution, max_pixels=limit)
     if schema.kind is not Kind.SERIES:
@@ -134,21 +136,61 @@ def _shows_scenes(series: Node) -> bool:
     return is_source(node)
 
 
-def _extent(schema: Schema, crs: str, resolution: Resolution | None) -> Bounds:
-    """The image's own extent, grown to whole pixels: grids of whole metres then keep the pixels of the source."""
+def extent(schema: Schema, crs: str, resolution: Resolution | None = None) -> Bounds:
+    """The image's own extent, grown to whole pixels: grids of whole metres then keep the pixels of the source.
+
+    One that is whole pixels already stays, as that of a file in degrees does at its own resolution.
+
+    Raises
+    ------
+    ParameterError
+        If the image says none.
+    """
     if schema.bbox is None:
         raise ParameterError("the image says no extent; give bounds=(west, south, east, north)")
     area = transform_bounds(WGS84, crs, schema.bbox)
     try:
         dx, dy = resolution if isinstance(resolution, (tuple, list)) else (resolution, resolution)
         steps = [float(dx), float(dy), float(dx), float(dy)]  # type: ignore[arg-type]
-        down, up = zip(
+        across, down = (area[2] - area[0]) / steps[0], (area[3] - area[1]) / steps[1]
+        if max(abs(across - round(across)), abs(down - round(down))) < WHOLE:
+            return area
+        low, high = zip(
             *((math.floor(v / s) * s, math.ceil(v / s) * s) for v, s in zip(area, steps, strict=True)), strict=True
         )
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         # No resolution, or one that `region_grid` has the words for.
         return area
-    return down[0], down[1], up[2], up[3]
+    return low[0], low[1], high[2], high[3]
+
+
+def check_width(width: object, most: int = 16_384) -> int:
+    """Pixels across a picture.
+
+    Raises
+    ------
+    ParameterError
+        If they are too few, too many or no number.
+    """
+    if isinstance(width, bool) or not isinstance(width, int) or not 16 <= width <= most:
+        raise ParameterError(f"width is {width!r}; expected a whole number of pixels from 16 to {most}")
+    return width
+
+
+def check_colour(node: Node) -> None:
+    """Refuse a chain that does not end in colour.
+
+    Raises
+    ------
+    ParameterError
+        Which says what it ends in.
+    """
+    found = describe(node)
+    if found.kind is not Kind.COLOUR:
+        raise ParameterError(
+            f"a picture shows colour, this chain ends in {found.kind.value} ({', '.join(found.bands)}); add "
+            ".colormap(...) or .rgb(...)"
+        )
 
 
 def across(bounds: object, schema: Schema, width: object) -> tuple[Bounds, float]:
@@ -168,13 +210,12 @@ def across(bounds: object, schema: Schema, width: object) -> tuple[Bounds, float
     ParameterError
         If a value makes no sense.
     """
-    if isinstance(width, bool) or not isinstance(width, int) or not 16 <= width <= 16_384:
-        raise ParameterError(f"width is {width!r}; expected a whole number of pixels from 16 to 16384")
-    area = _extent(schema, WGS84, None) if bounds is None else check_bounds(bounds)
+    pixels = check_width(width)
+    area = extent(schema, WGS84) if bounds is None else check_bounds(bounds)
     west, south, east, north = transform_bounds(
         WGS84, WEB_MERCATOR, (area[0], max(area[1], -85.05), area[2], min(area[3], 85.05))
     )
-    return (west, south, east, north), (east - west) / width
+    return (west, south, east, north), (east - west) / pixels
 
 
 def check_values(planes: int, grid: Grid, limit: float) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from jeoview.describe import describe
 from jeoview.errors import JeoviewError
+from jeoview.export.dates import labels
 from jeoview.graph import Node, Parameter, walk
 from jeoview.raster import Kind
 from jeoview.widgets.chart import Values, chart, csv_text
@@ -34,7 +35,7 @@ def error(message: str) -> str:
 
 
 def result(answer: Answer, where: str) -> str:
-    """The values of an image: a chart with its CSV for a series, else a table.
+    """The values of an image: a chart with its CSV for a series, else a table; that of a single scene under its day.
 
     Parameters
     ----------
@@ -45,6 +46,8 @@ def result(answer: Answer, where: str) -> str:
     """
     if "dates" not in answer:
         return _table(answer)
+    if len(answer["dates"]) == 1:
+        return f"<p>{html.escape(labels(answer['dates'])[0])}</p>{_table(_only(answer))}"
     values = _series(answer)
     if not any(np.isfinite(series).any() for series in values.values()):
         return "<p>No data here.</p>"
@@ -107,11 +110,19 @@ def _step(node: Node, ask: Ask) -> str:
         answer = ask(node)
     except JeoviewError as problem:
         return f'<span class="jv-error">{html.escape(str(problem))}</span>'
+    if len(answer.get("dates", ())) == 1:
+        answer = _only(answer)
     unit, series = html.escape(str(answer["unit"])), "dates" in answer
     return "".join(
         _line(band, _span(values), unit, _count(values)) if series else _line(band, number(values), unit)
         for band, values in answer["values"].items()
     )
+
+
+def _only(answer: Answer) -> Answer:
+    """The values of the only layer of a series, as those of an image."""
+    values = {band: layers[0] for band, layers in answer["values"].items()}
+    return {"unit": answer["unit"], "values": values}
 
 
 def _line(band: str, text: str, unit: str, count: str = "") -> str:

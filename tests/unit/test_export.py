@@ -18,6 +18,7 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import jeoview
 from jeoview.engine import Engine
 from jeoview.errors import CancelledByUser, ChainError, JeoviewError, LimitError, ParameterError, SourceError
 from jeoview.export import blocks, open_chain, provenance
@@ -637,3 +638,32 @@ def test_bounds_in_degrees_are_the_default(world: World) -> None:
     box = transform_bounds(CRS, WGS84, OWN)
     wanted = request(world.image().median(), box, zoom=10)
     assert wanted.grid == region_grid(box, zoom=10)
+
+
+@pytest.mark.parametrize("resolution", [(0.00083, 0.00055), 0.0011])
+def test_a_file_in_degrees_is_asked_for_its_own_pixels_without_bounds(
+    tmp_path: Path, jeoview_home: Path, resolution: float | tuple[float, float]
+) -> None:
+    """Its corner is no multiple of the resolution: no row is added, and no pixel moves. ``jeoview_home`` is the cache."""
+    dx, dy = resolution if isinstance(resolution, tuple) else (resolution, resolution)
+    array = np.arange(40 * 60, dtype=np.float32).reshape(1, 40, 60)
+    place = rasterio.transform.from_origin(10.123456, 45.0123, dx, dy)
+    with rasterio.open(
+        tmp_path / "a.tif",
+        "w",
+        driver="GTiff",
+        crs="EPSG:4326",
+        transform=place,
+        width=60,
+        height=40,
+        count=1,
+        dtype="float32",
+    ) as file:
+        file.write(array)
+    assert jeoview_home.exists()
+    image = jeoview.open(tmp_path / "a.tif")
+    np.testing.assert_array_equal(image.to_numpy(resolution=resolution), array)
+    path = image.to_geotiff(tmp_path / "copy.tif", resolution=resolution, progress=False)
+    with rasterio.open(str(path)) as file:
+        np.testing.assert_array_equal(file.read(), array)
+        np.testing.assert_allclose(file.transform[:6], place[:6], rtol=1e-9)

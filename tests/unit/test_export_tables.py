@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 import rasterio
 from PIL import Image as Picture
 
-from jeoview.errors import ParameterError
+from jeoview.errors import LimitError, ParameterError
 from jeoview.export import export_package
 from tests.unit.export_world import CRS, Scene, World, leave
 
@@ -117,6 +118,28 @@ def test_an_overlay_lies_where_the_image_is(motion: World, tmp_path: Path) -> No
     assert 0.8 < (alpha > 0).mean() < 0.97, "all pixels but one of twelve have a value"
     with pytest.raises(ParameterError, match=r"add \.colormap"):
         leave(motion.image().mean(), "to_kmz", tmp_path / "values.kmz")
+
+
+def test_an_overlay_takes_the_size_of_the_other_exits(motion: World, tmp_path: Path) -> None:
+    image = motion.image().mean().colormap("RdBu", vmin=-0.05, vmax=0.05)
+    west, south, east, north = motion.items[0].bbox
+
+    def size(**how: Any) -> tuple[int, int]:
+        path = leave(image, "to_kmz", tmp_path / "motion.kmz", bounds=(west, south, east, north), **how)
+        with zipfile.ZipFile(path) as archive:
+            return Picture.open(io.BytesIO(archive.read("picture.png"))).size
+
+    step = (east - west) / 50
+    assert size(resolution=step) == size(width=50)
+    assert size(resolution=step)[0] == 50
+    assert size(zoom=12)[0] == math.ceil((east - west) / 360 * 256 * 2**12)
+    for wrong in ({"zoom": 12, "width": 64}, {"resolution": step, "zoom": 3}):
+        with pytest.raises(ParameterError, match="only one of zoom"):
+            size(**wrong)
+    with pytest.raises(LimitError, match="viewers show at most 8192"):
+        size(resolution=(east - west) / 9000)
+    with pytest.raises(LimitError, match="the limit is 100"):
+        size(width=64, max_pixels=100)
 
 
 def test_a_package_holds_data_previews_legends_and_metadata(motion: World, tmp_path: Path) -> None:

@@ -14,13 +14,14 @@ from jeoview.graph import Node, parameter
 from jeoview.grid import Grid, tile_grid, tiles_grid
 from jeoview.image import Image, apply
 from jeoview.projection import WEB_MERCATOR, WGS84, transform
-from jeoview.widgets import Map
+from jeoview.widgets import Map, readout
 from jeoview.widgets.chart import chart, csv_text, has_rate, linear_trend
 from jeoview.widgets.inspector import Inspector
 from jeoview.widgets.messages import Messages
 from jeoview.widgets.readout import number, words
 from jeoview.widgets.view import tile_block
 from jeoview.widgets.window import Window
+from tests.synthetic import source
 from tests.unit.test_engine import World, scene
 from tests.unit.test_widgets import FakeSession
 
@@ -201,6 +202,22 @@ def test_a_step_that_fails_says_why_in_its_row(world: World) -> None:
     inspector.show(*centre(world))
     assert inspector.steps.count("jv-error") == 4
     assert str(world.folder) not in inspector.steps
+
+
+@pytest.mark.parametrize(
+    ("date", "day"),
+    [("2020-01-03T06:00:00Z", "2020-01-03"), ("2020-01-03T00:00:00Z/2020-01-15T00:00:00Z", "2020-01-03/2020-01-15")],
+)
+def test_a_single_scene_is_neither_a_chart_nor_a_range(date: str, day: str) -> None:
+    answer = {"dates": [date], "unit": "m", "values": {"height": [0.25], "phase": [[1.0, -2.0]]}}
+    shown = readout.result(answer, "here")
+    assert f"<p>{day}</p><table>" in shown
+    assert "<td>0.25 m</td>" in shown
+    assert "<td>1 \u2212 2i m</td>" in shown
+    assert "Values as CSV" not in shown
+    rows = readout.steps(source("1").node, lambda _: answer)
+    assert "<b>0.25</b> m</div>" in rows
+    assert "layers" not in rows
 
 
 def test_words_of_a_step() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -197,3 +198,29 @@ def test_units_of_the_demonstrations_go_together() -> None:
 def test_a_bound_chain_is_checked_alike() -> None:
     image = measured("m") + jv.parameter("p", 1.0)
     assert Image(bind(image.node, {"p": 2.0})).unit == "m"
+
+
+@pytest.mark.parametrize(
+    ("call", "given", "message"),
+    [
+        (
+            jv.InterferogramCollection,
+            {"name": "x", "idds": ()},
+            r"^InterferogramCollection: .*\(did you mean 'ids'\?\)",
+        ),
+        (jv.InterferogramCollection.from_licsar, {"fodler": "x"}, r"from_licsar: .*\(did you mean 'folder'\?\)"),
+        (jv.SlcCollection.from_zarr, {"path": "x", "wavelenght": 1}, r"from_zarr: .*'wavelength'\?\); it takes \(path"),
+        (jv.InterferogramCollection.filter_pairs, {"self": 0, "max_day": 3}, r"^filter_pairs: .*mean 'max_days'\?\)"),
+        (jv.ImageCollection.from_files, {"patern": "x"}, r"ImageCollection\.from_files: missing a required argument"),
+        (jv.open_points, {"paht": "x"}, r"open_points: got .*'paht' \(did you mean 'path'\?\); it takes \(path\)$"),
+        (jv.open, {}, r"open: missing a required argument: 'path'"),
+    ],
+)
+def test_a_wrong_name_in_a_call_names_the_near_one(call: Any, given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        call(**given)
+
+
+def test_completion_shows_the_public_names_alone() -> None:
+    assert set(dir(jv)) == {*jv.__all__, "__version__"}
+    assert all(getattr(jv, name) is not None for name in dir(jv))
