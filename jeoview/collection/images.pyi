@@ -457,6 +457,24 @@ class ImageCollection:
         NaN (no data) in any input is NaN in the result.
         """
         ...
+    def dots(self, radius: int | Parameter = 2) -> Image:
+        r"""Draw every valid pixel as a round dot, for points that are too small to be seen on a map.
+
+        A pixel gets the value of the nearest valid one within the radius, so that dots that touch share the room between
+        them; of equally near ones that further north, then that further west. No value is changed or averaged, but ground
+        is covered that was not measured: such an image is made to be looked at.
+
+        Parameters
+        ----------
+        radius : int
+            Of a dot, in pixels of the screen, whatever the zoom; 0 changes nothing.
+
+        Returns
+        -------
+        bands
+            As the input, each band by itself; NaN where no valid pixel is so near.
+        """
+        ...
     def eq(self, y: Operand) -> Image:
         r"""1 where x equals y, else 0.
 

@@ -303,6 +303,13 @@ def filled_from_around(sample: Sample, result: Raster, where: Array) -> None:
     assert ((found >= low[:, None, None]) & (found <= high[:, None, None])).all()
 
 
+def covered_by_what_is_near(sample: Sample, result: Raster, where: Array) -> None:
+    image = rasters(sample, HERE)[0].array
+    np.testing.assert_array_equal(result.array[:, ~where], image[:, ~where])
+    for band, values in zip(image, result.array, strict=True):
+        assert np.isin(values[~np.isnan(values)], band[~where]).all()
+
+
 def counted_as_none(sample: Sample, result: Raster, where: Array) -> None:
     for band, values in zip(result.bands, result.array, strict=True):
         assert np.isnan(values[where]).all() or (values[where] == 0).all(), band
@@ -340,6 +347,7 @@ OWN_RULES: dict[str, Callable[[Sample, Any, Array], None]] = {
     "label": stays,
     "isoline_pixels": stays,
     "unwrap": stays,
+    "dots": covered_by_what_is_near,
     "blend": never_transparent_where_the_base_is_not,
     "reference_phase": left_out_of_the_table,
     "height_correlation": left_out_of_the_table,
@@ -413,7 +421,10 @@ def test_a_pixel_operator_does_not_look_at_neighbours(sample: Sample) -> None:
 
 @samples(
     lambda sample, found: (
-        found.mode is Mode.NEIGHBOURHOOD and found.inputs[0].kind is Kind.BANDS and sample.operator not in ANCHORED
+        found.mode is Mode.NEIGHBOURHOOD
+        and found.inputs[0].kind is Kind.BANDS
+        # Where there are values everywhere, dots do not look around: tests/peers/test_dots_peers.py has their width.
+        and sample.operator not in {*ANCHORED, "dots"}
     )
 )
 def test_a_neighbourhood_is_as_wide_as_declared(sample: Sample) -> None:
