@@ -19,6 +19,7 @@ from jeoview.catalog import Catalog
 from jeoview.describe import describe, input_nodes, is_native, is_source
 from jeoview.errors import KeyUnknownError, LimitError, ParameterError
 from jeoview.executor import Read, Value, finish, recall
+from jeoview.flights import Flights
 from jeoview.graph import Node, walk
 from jeoview.grid import Grid, Lattice, web_mercator
 from jeoview.io.reader import Reader
@@ -82,6 +83,7 @@ class Engine:
         self._limits = Limits(
             settings.max_padding, settings.max_barrier_pixels, max_native_pixels=settings.max_native_pixels
         )
+        self._flights = Flights()
         self._load = lru_cache(maxsize=512)(self._load_text)
         self._plans = lru_cache(maxsize=256)(self._plan_anywhere)
         self._scenes = Scenes(catalog, store, self.reader)
@@ -157,6 +159,7 @@ class Engine:
         parameters: Mapping[str, Any] | None = None,
         view: Grid | None = None,
         times: dict[str, float] | None = None,
+        patience: float | None = None,
     ) -> Raster:
         """Compute a chain on a grid.
 
@@ -172,6 +175,9 @@ class Engine:
             The area that a full-extent operator on the view works on; the grid itself by default.
         times : dict, optional
             Filled with the milliseconds of ``plan``, ``read`` and ``compute``.
+        patience : float, optional
+            Seconds to wait for what works on a whole area; it is computed on, for who asks again. As long as it takes by
+            default.
 
         Returns
         -------
@@ -181,11 +187,11 @@ class Engine:
         Raises
         ------
         JeoviewError
-            `LimitError` where the cost is above the settings, `SourceError` for a file that cannot be read,
+            `PendingError` where patience ran out, `LimitError` where the cost is above the settings, `SourceError` for a file that cannot be read,
             `ParameterError` for a chain that ends in a table.
         """
         clock = StepClock()
-        result = self._do(self.plan(node, grid, parameters=parameters, view=view), clock)
+        result = self._do(self.plan(node, grid, parameters=parameters, view=view), clock, patience)
         if times is not None:
             times.update(clock.times)
         if isinstance(result, Table):
@@ -283,6 +289,7 @@ class Engine:
         *,
         parameters: Mapping[str, Any] | None = None,
         view: Grid | None = None,
+        patience: float | None = None,
     ) -> dict[str, Any]:
         """The values under a place, of the arrays below the style: all three of an image in red, green and blue.
 
@@ -297,6 +304,8 @@ class Engine:
         view : Grid, optional
             What a map has in view, as in `render`: the value is then what its tile shows. Where the pixels do not hang on
             the view it is not looked at.
+        patience : float, optional
+            As in `render`.
 
         Returns
         -------
@@ -329,13 +338,15 @@ class Engine:
         bases = _below_style(bound)
         answer: dict[str, Any] = {"lon": lon, "lat": lat, "unit": _common_unit(bases), "values": {}}
         for base in bases:
-            _note(self.render(base, pixel, view=view), answer)
+            _note(self.render(base, pixel, view=view, patience=patience), answer)
         return answer
 
-    def _do(self, planned: Plan, clock: StepClock) -> Value:
+    def _do(self, planned: Plan, clock: StepClock, patience: float | None = None) -> Value:
         work = recall(planned, self._memory)
         self.admit(planner.cost(planned, self._scenes.measure, work.steps))
         clock.lap("plan")
+        if patience is not None:
+            work = self._flights.settle(planned, work, self._scenes.read, self._memory, patience)
         result = finish(work, clock.timed("read", self._scenes.read), self._memory)
         clock.lap("compute", without="read")
         return result

@@ -77,6 +77,12 @@ class CancelledByUser(JeoviewError):  # noqa: N818 - it is an outcome that the u
     code = "Cancelled"
 
 
+class PendingError(JeoviewError):
+    """What was asked for is being computed, and takes longer than a tile waits: ask again in some seconds."""
+
+    code = "Pending"
+
+
 class StoreError(JeoviewError):
     """The store cannot be reached or answered nonsense."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ from jeoview.graph import Node
 from jeoview.grid import Grid
 from jeoview.operator import Mode, Names, Operator
 from jeoview.plan import Place, Plan, Step
+from jeoview.progress import check_wanted
 from jeoview.raster import Array, Kind, Raster, Table
 
 Read = Callable[[Node, Grid, Names], Raster]
@@ -29,8 +31,8 @@ class Memory(Protocol):
         """The result of an equal step, or None."""
         ...
 
-    def put(self, step: Step, value: Value) -> None:
-        """Keep a result."""
+    def put(self, step: Step, value: Value, seconds: float = 0.0) -> None:
+        """Keep a result that took so long to compute from its inputs."""
         ...
 
 
@@ -41,7 +43,7 @@ class NoMemory:
         """None."""
         return None
 
-    def put(self, step: Step, value: Value) -> None:
+    def put(self, step: Step, value: Value, seconds: float = 0.0) -> None:
         """Nothing."""
 
 
@@ -64,8 +66,9 @@ class Work:
     result: Place
 
 
-def recall(plan: Plan, memory: Memory) -> Work:
-    """Ask memory for the steps worth keeping; what only a remembered step needed is not left to do."""
+def recall(plan: Plan, memory: Memory, known: Mapping[Place, Value] | None = None) -> Work:
+    """Ask memory for the steps worth keeping; what only a remembered or known step needed is not left to do."""
+    known = known or {}
     results: dict[Place, Value] = {}
     todo: list[Step] = []
     result = plan.steps[-1].place
@@ -73,7 +76,7 @@ def recall(plan: Plan, memory: Memory) -> Work:
     for step in reversed(plan.steps):
         if step.place not in needed:
             continue
-        kept = memory.get(step) if step.keep else None
+        kept = known.get(step.place) or (memory.get(step) if step.keep else None)
         if kept is None:
             todo.append(step)
             needed.update(_places(step))
@@ -82,15 +85,27 @@ def recall(plan: Plan, memory: Memory) -> Work:
     return Work(results, tuple(reversed(todo)), result)
 
 
+def part(work: Work, place: Place) -> Work:
+    """What of a work leads to one of its steps."""
+    needed, todo = {place}, []
+    for step in reversed(work.steps):
+        if step.place in needed:
+            todo.append(step)
+            needed.update(_places(step))
+    return Work(work.results, tuple(reversed(todo)), place)
+
+
 def finish(work: Work, read: Read, memory: Memory) -> Value:
     """Do what is left, keep what is worth keeping, and let go of the rest as soon as nobody needs it."""
     results = dict(work.results)
     uses = Counter(place for step in work.steps for place in _places(step))
     for step in work.steps:
+        check_wanted()
+        start = perf_counter()
         value = _run(step, results, read)
         results[step.place] = value
         if step.keep:
-            memory.put(step, value)
+            memory.put(step, value, perf_counter() - start)
         for place in _places(step):
             uses[place] -= 1
             if not uses[place]:

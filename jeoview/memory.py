@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
+import zlib
 from collections import OrderedDict
 from contextlib import suppress
 
 import numpy as np
 
-from jeoview.errors import StoreError
+from jeoview.describe import describe
+from jeoview.errors import ParameterError, StoreError
 from jeoview.executor import Value
+from jeoview.graph import digest
+from jeoview.operator import Mode
 from jeoview.planner import Step
-from jeoview.raster import Raster, Table
+from jeoview.raster import Array, Kind, Raster, Table
 from jeoview.store import Store
 
 Key = tuple[object, ...]
+# A whole area that took longer than this, of a fixed region, is worth its place in the store.
+SLOW_SECONDS = 5.0
 
 
 class ResultMemory:
@@ -51,15 +58,27 @@ class ResultMemory:
             if key in self._arrays:
                 self._arrays.move_to_end(key)
                 return self._arrays[key]
+        if _is_lasting(step):
+            return self._stored_area(step)
         return self._stored_table(step) if _is_table(step) else None
 
-    def put(self, step: Step, value: Value) -> None:
-        """Keep a result; an array larger than a quarter of the memory is not kept unless it is a barrier."""
+    def put(self, step: Step, value: Value, seconds: float = 0.0) -> None:
+        """Keep a result; an array larger than a quarter of the memory is not kept unless it is a barrier.
+
+        One barrier is kept whatever its size: its tiles would each compute it anew. That of a fixed region goes into
+        the store as well where it took long.
+        """
         if isinstance(value, Table):
             self._put_table(step, value)
             return
+        if seconds > SLOW_SECONDS and _is_lasting(step):
+            with suppress(StoreError, ParameterError):
+                self._store.put(_area_key(step), _packed(value))
+        self._keep(step, value)
+
+    def _keep(self, step: Step, value: Raster) -> None:
         value.array.flags.writeable = False
-        if value.nbytes > self._max_bytes // (1 if step.stage else 4):
+        if value.nbytes > self._max_bytes // 4 and not step.stage:
             return
         with self._lock:
             key = _key(step)
@@ -67,7 +86,7 @@ class ResultMemory:
                 return
             self._arrays[key] = value
             self._bytes += value.nbytes
-            while self._bytes > self._max_bytes:
+            while self._bytes > self._max_bytes and len(self._arrays) > 1:
                 _, old = self._arrays.popitem(last=False)
                 self._bytes -= old.nbytes
 
@@ -77,6 +96,17 @@ class ResultMemory:
             self._arrays.clear()
             self._tables.clear()
             self._bytes = 0
+
+    def _stored_area(self, step: Step) -> Raster | None:
+        """The array of a barrier from the store; a broken entry counts as none and is computed again."""
+        with suppress(StoreError):
+            stored = self._store.get(_area_key(step))
+            array = None if stored is None else _unpacked(stored, (len(step.bands), *step.grid.shape))
+            if array is not None:
+                value = Raster(array, step.grid, Kind.BANDS, step.bands)
+                self._keep(step, value)
+                return value
+        return None
 
     def _put_table(self, step: Step, table: Table) -> None:
         with self._lock:
@@ -108,3 +138,28 @@ def _is_table(step: Step) -> bool:
 
 def _key(step: Step) -> Key:
     return step.node.key, step.grid, step.bands, step.view
+
+
+def _is_lasting(step: Step) -> bool:
+    """Whether a step is a full-extent barrier that does not hang on what somebody looks at."""
+    whole = step.is_barrier and step.operator.mode is Mode.FULL and step.view is None
+    return whole and step.operator.kind is Kind.BANDS and describe(step.node).kind is Kind.BANDS
+
+
+def _area_key(step: Step) -> str:
+    return f"area:{digest(repr((step.node.key, step.grid, step.bands)))}"
+
+
+def _packed(value: Raster) -> bytes:
+    """The array with its shape and type, and a sum over all of it (zlib's own)."""
+    stream = io.BytesIO()
+    np.save(stream, value.array, allow_pickle=False)
+    return zlib.compress(stream.getbuffer(), 1)
+
+
+def _unpacked(stored: bytes, shape: tuple[int, ...]) -> Array | None:
+    try:
+        array = np.load(io.BytesIO(zlib.decompress(stored)), allow_pickle=False)
+    except (zlib.error, ValueError, EOFError):
+        return None
+    return array if array.shape == shape and array.dtype == np.float32 else None

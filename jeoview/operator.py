@@ -87,6 +87,7 @@ Complex = Literal["refused", "kept", "used", "made"]
 Layers = Literal["kept", "dates", "pairs"]
 CoarserRule = Callable[[Options, Lattice], int]
 LooksRule = Callable[[Options], tuple[int, int]]
+ScratchRule = Callable[[Options], int]
 UnitRule = Callable[[Options, tuple[Schema, ...]], str]
 
 
@@ -107,6 +108,7 @@ class Operator:
     radius: RadiusRule
     coarser: CoarserRule
     looks: LooksRule
+    scratch: ScratchRule
     unit: UnitRule
     native: bool | None
     complex_numbers: Complex
@@ -229,6 +231,7 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
     radius: RadiusRule | None = None,
     coarser: CoarserRule | None = None,
     looks: LooksRule | None = None,
+    scratch: ScratchRule | None = None,
     unit: UnitRule = same_unit,
     native: bool | None = None,
     complex_numbers: Complex = "refused",
@@ -261,6 +264,8 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
         the result is then interpolated. A function of the lattice alone, so that all tiles of a zoom agree; 1 by default.
     looks : rule, optional
         Rows and columns of a block.
+    scratch : rule, optional
+        Bytes for each pixel that the function holds while it works, besides its inputs and its result.
     unit : rule
         Unit of the values; see `constant_unit`. Among the options it finds, under the name of the input, each number
         that stands where an image may.
@@ -280,9 +285,8 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
 
     Notes
     -----
-    The function takes its inputs by position (``BandsInput``, ``SeriesInput``, ``ColourInput``,
-    ``TableInput``, each perhaps ``| float``) and its parameters by keyword. An operator on bands
-    works on every date of a series.
+    The function takes its inputs by position (``BandsInput``, ``SeriesInput``, ``ColourInput``, ``TableInput``, each
+    perhaps ``| float``) and its parameters by keyword. An operator on bands works on every date of a series.
     """
 
     def register(function: F) -> F:
@@ -316,6 +320,7 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
             radius=radius or _no_radius,
             coarser=coarser or _constant(1),
             looks=looks or _no_looks,
+            scratch=scratch or _no_scratch,
             unit=unit,
             native=native,
             complex_numbers=complex_numbers,
@@ -333,6 +338,10 @@ def _constant(value: T) -> Callable[..., T]:
 
 
 def _no_radius(options: Options, grid: Grid) -> int:
+    return 0
+
+
+def _no_scratch(options: Options) -> int:
     return 0
 
 

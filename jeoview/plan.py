@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from jeoview.describe import describe, is_lifted
+from jeoview.describe import describe, is_lifted, options_of
 from jeoview.errors import ParameterError
 from jeoview.graph import Node
 from jeoview.grid import Grid
@@ -91,6 +91,12 @@ class Step:
     def is_cut(self) -> bool:
         """Whether the step only takes the grid out of another stage of the same node."""
         return any(isinstance(edge, tuple) and edge[0] == self.node.key for edge in self.needs)
+
+    @property
+    def is_barrier(self) -> bool:
+        """Whether the step works on a whole area, or fits a table to it."""
+        own = self.stage is not None and self.node.key == self.stage.barrier
+        return own and self.operator.mode in (Mode.FULL, Mode.FIT)
 
     @property
     def is_read(self) -> bool:
@@ -206,6 +212,9 @@ def cost(planned: Plan, measure: Measure, steps: Iterable[Step] | None = None) -
         elif describe(step.node).kind is Kind.SERIES:
             depth = max((layers.get(edge, 1) for edge in step.needs if isinstance(edge, tuple)), default=1)
         layers[step.place] = depth
+        if not step.is_read and not step.is_cut and step.landing is None:
+            scratch = step.operator.scratch(options_of(step.node))
+            array_bytes += scratch * step.input_grid.height * step.input_grid.width
         array_bytes += depth * max(len(step.bands), 1) * step.grid.height * step.grid.width * _item_bytes(step)
     return Cost(read_bytes, array_bytes, planned.padding)
 

@@ -18,7 +18,7 @@ from jeoview.errors import LimitError, ParameterError
 from jeoview.graph import Node, walk
 from jeoview.grid import Grid, region_grid
 from jeoview.native import Landing, Locate, landing, locate_in_chain
-from jeoview.operator import Mode, Names, find
+from jeoview.operator import Mode, Names, all_demand, find
 from jeoview.plan import Cost, Edge, Measure, Place, Plan, Stage, Step, cost, padding, time_axis
 from jeoview.projection import is_sensor
 from jeoview.raster import Kind
@@ -238,9 +238,11 @@ def _ordered(node: Node, demand: _Demand) -> Names:
 
 def _plan_barrier(node: Node, demand: _Demand, area: _Area, steps: dict[Place, Step]) -> Place:
     """Add the steps of a barrier unless they stand there, and say which one is its result."""
-    mode = find(node.operator).mode
-    # A table is shared under the key of its node, so it always holds all bands.
-    wanted = describe(node).bands if mode is Mode.FIT else _ordered(node, demand)
+    found = find(node.operator)
+    mode = found.mode
+    # A table is shared under the key of its node, so it always holds all bands; so does what is computed all at once.
+    at_once = mode is Mode.FIT or (mode is Mode.FULL and found.demand is all_demand)
+    wanted = describe(node).bands if at_once else _ordered(node, demand)
     if mode is Mode.NEIGHBOURHOOD:
         # One pixel more on every side is what interpolation looks at.
         inner, grid = area, demand.grid.within(_coarser(node, demand.grid)).pad(1)

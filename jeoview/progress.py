@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 from jeoview.errors import CancelledByUser
 
 # Shorter work shows no bar: it would flash by.
 PATIENCE_SECONDS = 2.0
+
+
+_WANTED: ContextVar[Callable[[], bool]] = ContextVar("wanted", default=lambda: True)
+
+
+@contextmanager
+def as_long_as(wanted: Callable[[], bool]) -> Iterator[None]:
+    """Do something that may be given up: `check_wanted` inside of it raises as soon as it is wanted no more."""
+    token = _WANTED.set(wanted)
+    try:
+        yield
+    finally:
+        _WANTED.reset(token)
+
+
+def check_wanted() -> None:
+    """Called now and then by what takes long.
+
+    Raises
+    ------
+    CancelledByUser
+        If nobody wants the result any more.
+    """
+    if not _WANTED.get()():
+        raise CancelledByUser("nobody waited for this any more")
 
 
 class Bar(Protocol):

@@ -90,7 +90,7 @@ def focal(draw: Draw, image: Image, other: Image, place: Place) -> Image:
 
 def smoothed(draw: Draw, image: Image, other: Image, place: Place) -> Image:
     # Above 16 pixels the mean is computed on larger ones.
-    long = st.floats(17.0, 400.0).map(lambda r: jv.metres(r * place.pixel))
+    long = st.floats(17.0, 400.0).map(lambda r: jv.metres(min(r * place.pixel, 1e6)))
     sigma = draw(long) if draw(st.booleans()) else length(draw, place)
     if draw(st.booleans()):
         return image.spatial_mean(sigma)

@@ -57,8 +57,10 @@ class ChainInfo:
         Whether its pixels depend on the area in view.
     full : bool
         Whether it has a full-extent operator, whose result one worker holds for all tiles.
-    fit : bool
-        Whether it fits a table, which the first tile computes for all.
+    area : str
+        Key of the step that works on a whole area, or is fitted to one; empty where there is none.
+    steers : tuple of str
+        Names of the sliders that it hangs on.
     bands : tuple of str
         Of the array.
     kind, unit, name, attribution : str
@@ -72,7 +74,8 @@ class ChainInfo:
     parameters: Mapping[str, Parameter]
     view: bool
     full: bool
-    fit: bool
+    area: str
+    steers: tuple[str, ...]
     kind: str
     bands: tuple[str, ...]
     unit: str
@@ -102,7 +105,8 @@ def chain_info(header: Header) -> ChainInfo:
         parameters={declared["name"]: _parameter(declared) for declared in header["parameters"]},
         view=header["view"],
         full=header["full"],
-        fit=header["fit"],
+        area=header["area"],
+        steers=tuple(header["steers"]),
         kind=header["kind"],
         bands=tuple(header["bands"]),
         unit=header["unit"],

@@ -31,6 +31,7 @@ STATUS = {
     "Internal": 500,
     "WorkerLost": 500,
     "SourceUnreadable": 502,
+    "Pending": 503,
     "StoreUnavailable": 503,
     "ServerUnavailable": 503,
     "QueueFull": 503,

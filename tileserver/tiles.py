@@ -252,10 +252,13 @@ class Tiles:
 
 
 def group_of(chain: ChainInfo, values: dict[str, Scalar], view: Corners | None) -> str | None:
-    """What tiles share that one worker should compute for all of them, if there is such a thing."""
-    if chain.full or chain.fit:
-        return repr((chain.array, sorted(values.items()), view))
-    return None
+    """What tiles share that one worker should compute for all of them, if there is such a thing.
+
+    It is the same for all chains over one whole area, and for all positions of sliders that do not move it.
+    """
+    if not chain.area:
+        return None
+    return repr((chain.area, [values[name] for name in chain.steers], view))
 
 
 def _holds(corners: Corners | None, address: TileAddress) -> bool:

@@ -46,6 +46,10 @@ class Clock:
             self.times[name] = self.times.get(name, 0.0) + (time.perf_counter() - start) * 1e3
 
 
+# What a tile waits for a whole area; what takes longer is computed on, and the worker is free meanwhile.
+PATIENCE_SECONDS = 1.5
+
+
 class Work:
     """The requests that a worker understands.
 
@@ -75,7 +79,9 @@ class Work:
             node = self.engine.load(header["key"])
         grid = tile_grid(header["z"], header["x"], header["y"])
         view = _view(header["view"])
-        raster = self.engine.render(node, grid, parameters=header["values"], view=view, times=clock.times)
+        raster = self.engine.render(
+            node, grid, parameters=header["values"], view=view, times=clock.times, patience=PATIENCE_SECONDS
+        )
         with clock.step("encode"):
             data = encode.encode(raster, header["format"])
         return {"type": CONTENT_TYPES[header["format"]], "times": clock.times}, data
@@ -99,7 +105,13 @@ class Work:
         node = self.engine.load(header["key"])
         view = _view(header["view"])
         place = self.engine.point(
-            node, header["lon"], header["lat"], header["zoom"], parameters=header["values"], view=view
+            node,
+            header["lon"],
+            header["lat"],
+            header["zoom"],
+            parameters=header["values"],
+            view=view,
+            patience=PATIENCE_SECONDS,
         )
         return {}, json.dumps(place, allow_nan=False).encode()
 
@@ -120,14 +132,17 @@ class Work:
 
     def _description(self, node: Node) -> Header:
         base, schema = style_base(node), describe(node)
-        modes = {find(part.operator).mode for part in walk(node)}
+        areas = [part for part in walk(node) if find(part.operator).mode is Mode.FULL]
+        fits = [part for part in walk(node) if find(part.operator).mode is Mode.FIT]
+        area = next(iter(areas + fits), None)
         return {
             "key": node.key,
             "array": base.key,
             "parameters": [_declaration(used.declaration()) for used in parameters(node).values()],
             "view": needs_view(node),
-            "full": Mode.FULL in modes,
-            "fit": Mode.FIT in modes,
+            "full": bool(areas),
+            "area": area.key if area else "",
+            "steers": sorted(parameters(area)) if area else [],
             "kind": schema.kind.value,
             "bands": list(describe(base).bands),
             "unit": describe(base).unit,

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jeoview.errors import JeoviewError, ParameterError
+from jeoview.progress import check_wanted
 
 Floats = NDArray[np.float32]
 Array = NDArray[Any]
@@ -53,6 +54,8 @@ KPERPDPSI 7
 """
 
 
+# How often it is looked up whether the result is still wanted.
+LOOK_UP_SECONDS = 0.25
 # It refuses an area of a few pixels, which is given a margin without data.
 LEAST = 8
 
@@ -185,13 +188,22 @@ def _read(file: int, dtype: type[Any], shape: tuple[int, int]) -> Array:
     return np.frombuffer(data, dtype=dtype).reshape(shape)
 
 
+def _wait(process: subprocess.Popen[bytes]) -> bytes:
+    """What the program says on its way out; it is asked now and then whether anybody still wants the result."""
+    while True:
+        try:
+            return process.communicate(timeout=LOOK_UP_SECONDS)[1]
+        except subprocess.TimeoutExpired:
+            check_wanted()
+
+
 def _run(command: list[str], files: tuple[int, ...]) -> None:
     launch = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), *command]
     with subprocess.Popen(
         launch, pass_fds=files, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as process:
         try:
-            _, said = process.communicate()
+            said = _wait(process)
         except BaseException:
             # An interrupt from the keyboard is meant for the program too.
             process.kill()

@@ -37,11 +37,20 @@ def _check_coherence(is_complex: bool) -> None:
         raise ParameterError("unwrap: the coherence holds complex numbers; expected 0 to 1, as .coherence() gives")
 
 
+# Bytes for each pixel, measured up to 1536 x 1536: of snaphu's program, its files in memory included, and of our kernel.
+SCRATCH = {"mcf": 450, "mst": 300, "reliability": 80}
+
+
+def _scratch(options: Options) -> int:
+    return SCRATCH[options["init"] if options["method"] == "snaphu" else "reliability"]
+
+
 @operator(
     mode=Mode.FULL,
     nodata="own",
     bands=_checked,
     demand=all_demand,
+    scratch=_scratch,
     unit=angle_unit("unwrap", "rad"),
     complex_numbers="used",
 )

@@ -214,6 +214,13 @@ class MapLayer:
             self._swap.clear()
             self.refresh()
 
+    def ask_again(self) -> None:
+        """Ask once more for tiles that were not ready; what there is stays until they are all there."""
+        with self._owner.lock:
+            if self._visible:
+                self._swap.renew()
+                self._owner.changed(self)
+
     def clear(self) -> None:
         """Take the tiles off the map."""
         self._swap.clear()

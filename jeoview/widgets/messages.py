@@ -31,7 +31,7 @@ class Messages:
         self._lock = threading.RLock()
         self._texts: dict[Source, tuple[str, ...]] = {}
         self._details: dict[Source, str] = {}
-        self._advice: dict[str, str] = {}
+        self._advice: dict[Source, str] = {}
         self.widget = ipywidgets.HTML(layout=ipywidgets.Layout(display="none", margin="0"))
         self.widget.add_class("jv-messages")
 
@@ -57,16 +57,17 @@ class Messages:
                 self._details.pop(source, None)
             self._show()
 
-    def advise(self, name: str, text: str) -> None:
-        """Say what would help, where nothing failed; it is none of `texts`. No text clears it."""
+    def advise(self, name: str, text: str, about: str = "hint") -> None:
+        """Say what would help or is under way, where nothing failed; it is none of `texts`. No text clears it."""
         with self._lock:
-            if text != self._advice.get(name, ""):
-                self._advice = {key: value for key, value in {**self._advice, name: text}.items() if value}
+            if text != self._advice.get((name, about), ""):
+                self._advice = {key: value for key, value in {**self._advice, (name, about): text}.items() if value}
                 self._show()
 
     def forget(self, name: str) -> None:
         """Clear all that is said under a name."""
-        self.advise(name, "")
+        for about in [about for other, about in list(self._advice) if other == name]:
+            self.advise(name, "", about)
         for source in [source for source in list(self._texts) if source[0] == name]:
             self.say(source, ())
 
@@ -97,7 +98,7 @@ class Messages:
     def _advised(self) -> dict[str, list[str]]:
         """Each text once, and whom it is for: tracks of the same kind get the same advice."""
         advised: dict[str, list[str]] = {}
-        for name, text in self._advice.items():
+        for (name, _), text in self._advice.items():
             advised.setdefault(text, []).append(name)
         return advised
 

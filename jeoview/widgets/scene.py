@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
-from jeoview.errors import ParameterError, ServerError, choices
+from jeoview.errors import ParameterError, PendingError, ServerError, choices
 from jeoview.graph import Parameter
 from jeoview.session import Session
 from jeoview.widgets.frame import Frame
@@ -25,6 +25,7 @@ from jeoview.widgets.view import TileBlock
 from jeoview.widgets.window import Window
 
 REVIVE = 30.0  # seconds
+ASK_AGAIN = 2.0  # seconds, after which a tile that is computed on is asked for once more
 SETTLE = 0.3  # seconds without a move, after which a view counts as the one that is wanted
 
 LayerName = str | MapLayer
@@ -179,10 +180,15 @@ class Scene:
             self._revive(layer)
             return
         view, since = self.view_block(), tiles.since
-        texts = [str(error["message"]) for error in errors if error["time"] >= since and _in_view(error["tile"], view)]
+        seen = [error for error in errors if error["time"] >= since and _in_view(error["tile"], view)]
+        texts = [str(error["message"]) for error in seen if error["code"] != PendingError.code]
+        pending = [str(error["message"]) for error in seen if error["code"] == PendingError.code]
         with self.lock:
             if layer in self.layers:
                 self.messages.say((layer.name, "tiles"), texts)
+                self.messages.advise(layer.name, pending[-1].partition(";")[0] if pending else "", about="work")
+                if pending:
+                    self.later(ASK_AGAIN, layer.ask_again)
                 self.changed(layer)
 
     def callback(self, source: str, function: Callable[..., None]) -> Callable[..., None]:

@@ -103,6 +103,11 @@ class Swap:
             self._drop_waiting()
             self._wait_for(picture)
 
+    def renew(self) -> None:
+        """Ask for the same picture again, unless another one is on its way."""
+        if self.shown is not None and self.waiting is None:
+            self._wait_for(self.shown.picture)
+
     def loaded(self, layer: Tiles) -> None:
         """A layer's tiles are all there."""
         if layer is not self.waiting:

@@ -147,7 +147,7 @@ class Notes(NoMemory):
     def get(self, step: Step) -> Any:
         return self.kept.get(step.place)
 
-    def put(self, step: Step, value: Any) -> None:
+    def put(self, step: Step, value: Any, seconds: float = 0.0) -> None:
         self.kept[step.place] = value
 
 
