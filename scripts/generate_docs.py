@@ -1,4 +1,4 @@
-"""Write docs/operators.md, the reference of operators, from the registry: run it when the test of it fails."""
+"""Write docs/operators.md from the registry and docs/collections.md from docstrings: run it when a test of them fails."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import jeoview as jv
 import jeoview.operators
+from jeoview.export import COLLECTION_EXITS
 from jeoview.image import methods
+from jeoview.io.products.generic import FileOptions
 from jeoview.operator import REGISTRY, Mode, Operator
 from jeoview.recipes import RECIPES
+from scripts.examples import EXAMPLES, SETUP
 
 ROOT = Path(__file__).resolve().parents[1]
 PATH = ROOT / "docs" / "operators.md"
@@ -35,6 +39,26 @@ RECIPE_HEAD = """## Short names
 
 A recipe is a few operators in one call. It makes no operator of its own, so a chain holds only the operators above.
 """
+COLLECTIONS_PATH = ROOT / "docs" / "collections.md"
+COLLECTIONS_HEAD = f"""# Collections, readers and exits
+
+<!-- Written by scripts/generate_docs.py from docstrings and scripts/examples.py; change these, not this file. -->
+
+What opens data, chooses among it, measures it and lets it out again. What turns pixels into pixels is in
+[operators.md](operators.md); which product is opened by what in [products.md](products.md); the map in [map.md](map.md).
+A method gives a new collection and changes nothing. A wrong name in a call is answered with the near one.
+
+The examples run after these lines, on the demo collections (`jeoview demo`) and on files of your own:
+
+```python
+{SETUP.strip()}
+```
+"""
+TITLES = ("Scenes", "Interferograms", "Complex images", "Points")
+EXITS_ABOUT = (
+    """Methods of every image and of collections of scenes; `to_gif` of collections only. Others start at `.image()`."""
+)
+EXIT_ORDER = ("to_geotiff", "to_numpy", "to_xarray", "to_png", "to_gif", "to_kmz", "to_csv", "profile", "isolines")
 WORDS = {"and": "&", "or": "|", "not": "~"}
 
 
@@ -71,6 +95,86 @@ def _recipe(name: str, recipe: Callable[..., Any]) -> str:
     return "\n".join([f"### `{name}`\n", *_text(inspect.getdoc(recipe) or "", None)])
 
 
+# -- collections ---------------------------------------------------------------------------------
+
+
+def collections() -> str:
+    """The text of the page of collections, readers and exits."""
+    parts = [COLLECTIONS_HEAD]
+    for title, about, entries in _sections():
+        parts += [f"## {title}\n", f"{about}\n", *(_entry(name, value) for name, value in entries.items())]
+    return "\n".join(parts)
+
+
+def _sections() -> list[tuple[str, str, dict[str, Any]]]:
+    """Title, a word before it, and what the section holds by the name that a user writes."""
+    classes = (jv.ImageCollection, jv.InterferogramCollection, jv.SlcCollection, jv.PointCollection)
+    readers: dict[str, Any] = {"open": jv.open, "open_series": jv.open_series, "open_points": jv.open_points}
+    for cls in classes[:3]:
+        made = {f"{cls.__name__}.{name}": value for name, value in own(cls).items() if name.startswith("from_")}
+        readers |= {cls.__name__: cls, **made}
+    sections = [
+        ("Open", "Files on disk, and collections of the catalogue (`jeoview collections` lists them).", readers)
+    ]
+    for cls, title in zip(classes, TITLES, strict=True):
+        methods_ = {name: value for name, value in own(cls).items() if not name.startswith("from_")}
+        said = [f"`{name}`: {_first(value)}" for name, value in methods_.items() if isinstance(value, property)]
+        about = "Properties. " + " ".join(said) if said else ""
+        entries = {f"{cls.__name__}.{n}": value for n, value in methods_.items() if not isinstance(value, property)}
+        sections.append((title, about, entries))
+    exits = {**COLLECTION_EXITS, "export_package": jv.export_package, "open_chain": jv.open_chain}
+    order = [*(name for name in EXIT_ORDER if name in exits), *(name for name in exits if name not in EXIT_ORDER)]
+    sections.append(("Exits", EXITS_ABOUT, {name: exits[name] for name in order}))
+    return sections
+
+
+def own(cls: type) -> dict[str, Any]:
+    """The public methods and properties that a collection has of its own, as they stand in its module."""
+    found = {name: value for name, value in vars(cls).items() if not name.startswith("_")}
+    return {
+        name: value
+        for name, value in found.items()
+        if isinstance(value, (property, classmethod))
+        or (inspect.isfunction(value) and value.__module__.startswith("jeoview.collection"))
+    }
+
+
+def _first(value: Any) -> str:
+    return _code(" ".join((inspect.getdoc(value) or "").split("\n\n")[0].split()))
+
+
+def _entry(name: str, value: Any) -> str:
+    function = value.__func__ if isinstance(value, classmethod) else value
+    doc = inspect.getdoc(function) or ""
+    if inspect.isclass(function):
+        # The other fields are what its methods change.
+        doc = re.sub(r"(\nname : .*\n    .*\n)(?:\S+ : .*\n(?:    .*\n)+)*", r"\1", doc)
+    if name == "open":
+        doc = doc.replace("**options\n    As `ImageCollection.from_files`.", _options())
+    example = EXAMPLES.get(name)
+    lines = [f"### `{name}`\n", f"`{_call(name, function)}`\n", *_text(doc, None)]
+    return "\n".join([*lines, *([f"```python\n{example}\n```\n"] if example else [])])
+
+
+def _options() -> str:
+    """The options of files, as parameters of `jeoview.open`."""
+    doc = inspect.getdoc(FileOptions) or ""
+    return doc.partition("----------\n")[2].strip()
+
+
+def _call(name: str, function: Callable[..., Any]) -> str:
+    """A call as it is written: names and defaults."""
+    if inspect.isclass(function):
+        return f"{name}(name)"
+    listed = list(inspect.signature(function).parameters.values())
+    shown: list[str] = []
+    for item in (one for one in listed if one.name not in ("self", "cls")):
+        if item.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in shown:
+            shown.append("*")
+        shown.append(str(item.replace(annotation=inspect.Parameter.empty)))
+    return f"{name}({', '.join(shown)})"
+
+
 def _text(doc: str, found: Operator | None) -> Iterator[str]:
     head, *sections = re.split(r"\n\n(?=[A-Z]\w+\n-{3,}\n)", f"{doc}")
     yield f"{_code(head)}\n"
@@ -84,10 +188,11 @@ def _text(doc: str, found: Operator | None) -> Iterator[str]:
 
 
 def _parameters(body: str, found: Operator | None) -> Iterator[str]:
-    for names, kind, text in re.findall(r"^(\S[^\n:]*?) : ([^\n]*)\n((?:    [^\n]*\n?|\n(?=    ))*)", body, re.M):
-        default = _default(names, found)
+    entry = r"^(\S[^\n:]*?)(?: : ([^\n]*))?\n((?:    [^\n]*\n?|\n(?=    ))+)"
+    for names, kind, text in re.findall(entry, body + "\n", re.M):
+        about = f" ({kind}{_default(names, found)})" if kind else ""
         shown = ", ".join(f"`{name.strip()}`" for name in names.split(","))
-        yield f"{shown} ({kind}{default}): {_code(' '.join(text.split()))}"
+        yield f"{shown}{about}: {_code(' '.join(text.split()))}"
 
 
 def _default(names: str, found: Operator | None) -> str:
@@ -108,16 +213,20 @@ def _code(text: str) -> str:
     return text.replace("``", "`")
 
 
-def is_current() -> bool:
-    """Whether the reference on disk is what would be written."""
-    return PATH.exists() and PATH.read_text(encoding="utf-8") == generate()
+def is_current(path: Path = PATH) -> bool:
+    """Whether a page on disk is what would be written."""
+    return path.exists() and path.read_text(encoding="utf-8") == PAGES[path]()
 
 
 def main() -> int:
-    """Write the reference."""
-    PATH.write_text(generate(), encoding="utf-8")
-    print(PATH.relative_to(ROOT))
+    """Write the pages."""
+    for path, text in PAGES.items():
+        path.write_text(text(), encoding="utf-8")
+        print(path.relative_to(ROOT))
     return 0
+
+
+PAGES: dict[Path, Callable[[], str]] = {PATH: generate, COLLECTIONS_PATH: collections}
 
 
 if __name__ == "__main__":

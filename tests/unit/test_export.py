@@ -18,7 +18,7 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import jeoview
+import jeoview as jv
 from jeoview.engine import Engine
 from jeoview.errors import CancelledByUser, ChainError, JeoviewError, LimitError, ParameterError, SourceError
 from jeoview.export import blocks, open_chain, provenance
@@ -661,7 +661,7 @@ def test_a_file_in_degrees_is_asked_for_its_own_pixels_without_bounds(
     ) as file:
         file.write(array)
     assert jeoview_home.exists()
-    image = jeoview.open(tmp_path / "a.tif")
+    image = jv.open(tmp_path / "a.tif")
     np.testing.assert_array_equal(image.to_numpy(resolution=resolution), array)
     path = image.to_geotiff(tmp_path / "copy.tif", resolution=resolution, progress=False)
     with rasterio.open(str(path)) as file:
