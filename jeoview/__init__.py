@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from jeoview.recipes import rgb_of as rgb
     from jeoview.recipes import where as where
     from jeoview.widgets import Map as Map
+    from jeoview.widgets import NetworkPanel as NetworkPanel
 
 __version__ = "0.1.0"
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "InterferogramCollection",
     "JeoviewError",
     "Map",
+    "NetworkPanel",
     "PointCollection",
     "SlcCollection",
     "export_package",
@@ -57,6 +59,7 @@ _HOMES = {
     "InterferogramCollection": "jeoview.collection:InterferogramCollection",
     "JeoviewError": "jeoview.errors:JeoviewError",
     "Map": "jeoview.widgets:Map",
+    "NetworkPanel": "jeoview.widgets:NetworkPanel",
     "PointCollection": "jeoview.collection:PointCollection",
     "SlcCollection": "jeoview.collection:SlcCollection",
     "export_package": "jeoview.export:export_package",

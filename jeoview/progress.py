@@ -46,6 +46,11 @@ class Bar(Protocol):
         ...
 
 
+# A bar that somebody else shows, made of the job's name and its number of units; its ``update`` stops the job where it
+# raises KeyboardInterrupt.
+Watch = Callable[[str, int], Bar]
+
+
 class Silent:
     """Shows nothing."""
 
@@ -54,7 +59,7 @@ class Silent:
 
 
 @contextmanager
-def job(name: str, total: int, unit: str, *, progress: bool) -> Iterator[Bar]:
+def job(name: str, total: int, unit: str, *, progress: bool | Watch) -> Iterator[Bar]:
     """Watch over a job: a bar where it takes long, and a plain error where the user stops it.
 
     Parameters
@@ -65,8 +70,8 @@ def job(name: str, total: int, unit: str, *, progress: bool) -> Iterator[Bar]:
         Number of units of work.
     unit : str
         What is counted.
-    progress : bool
-        False shows no bar.
+    progress : bool or function
+        False shows no bar; a function of the name and the total gives a bar of one's own.
 
     Raises
     ------
@@ -74,6 +79,9 @@ def job(name: str, total: int, unit: str, *, progress: bool) -> Iterator[Bar]:
         In the place of KeyboardInterrupt (the stop button of a notebook).
     """
     try:
+        if callable(progress):
+            yield progress(name, total)
+            return
         if not progress:
             yield Silent()
             return

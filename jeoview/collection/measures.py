@@ -28,7 +28,7 @@ from jeoview.errors import StoreError
 from jeoview.graph import digest
 from jeoview.grid import Grid
 from jeoview.image import Image, apply
-from jeoview.progress import Bar, job
+from jeoview.progress import Bar, Watch, job
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -251,7 +251,7 @@ class Survey:
 
 
 def survey(
-    reading: Reading, constants: Mapping[str, float] | None, *, with_loops: bool = True, progress: bool = True
+    reading: Reading, constants: Mapping[str, float] | None, *, with_loops: bool = True, progress: bool | Watch = True
 ) -> Survey:
     """Measure all pairs and loops of a stack; what the store knows is not measured again.
 
@@ -263,8 +263,8 @@ def survey(
         Phase of each pair at the reference; without it each loop's own median stands for it.
     with_loops : bool
         Whether loops are asked for.
-    progress : bool
-        Show a bar where it takes longer than two seconds.
+    progress : bool or function
+        Show a bar where it takes longer than two seconds; a function of the job's name and size gives another bar.
 
     Raises
     ------

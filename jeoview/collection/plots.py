@@ -84,7 +84,7 @@ def plot_network(
     every = {item.id: item for item in user_catalog().search(Query(self.name))}
     measured = self.measures(region, progress=progress) if coherence else None
     values = {} if measured is None else dict(zip(measured["id"], measured["coherence"].astype(float), strict=True))
-    heights = _baselines(self)
+    heights = baselines_of(self)
     figure, axes = _figure(9.0, 4.6)
     for name in sorted(set(every) - set(self.ids or ())):
         _draw(axes, dates_of(every[name]), heights, color=GONE, linewidth=0.7, linestyle=":", zorder=1)
@@ -196,7 +196,7 @@ def _time_axis(axes: Axes) -> None:
     axes.grid(alpha=0.2)
 
 
-def _baselines(stack: InterferogramCollection) -> dict[str, float]:
+def baselines_of(stack: InterferogramCollection) -> dict[str, float]:
     """Perpendicular baseline of each date against the first of its subset, in metres; none where a pair's is not known."""
     items, days = stack.items, {day: place for place, day in enumerate(stack.dates)}
     known = [item.properties.get("jeoview:bperp") for item in items]

@@ -13,6 +13,7 @@ from jeoview.collection.network import ByDates, ByPixels, Sieve, best_of, dates_
 from jeoview.collection.stack import originals
 from jeoview.errors import CollectionError, ParameterError, choices
 from jeoview.grid import region_grid, zoom_for
+from jeoview.progress import Watch
 from jeoview.projection import Bounds
 from jeoview.quantities import number, short
 
@@ -136,15 +137,16 @@ def _drop(sieve: Sieve, dropped: set[str], name: str) -> None:
 # ---------------------------------------------------------------- measures
 
 
-def measures(self: InterferogramCollection, region: Any = None, *, progress: bool = True) -> pd.DataFrame:
+def measures(self: InterferogramCollection, region: Any = None, *, progress: bool | Watch = True) -> pd.DataFrame:
     """What the pixels say of each pair, on one coarse grid of at most 256 pixels across.
 
     Parameters
     ----------
     region : (west, south, east, north), GeoJSON or a map, optional
         Where to look; the whole stack by default.
-    progress : bool
-        Show a bar where it takes longer than two seconds. What was measured once is kept by content: the same pair is
+    progress : bool or function
+        Show a bar where it takes longer than two seconds; a function of the job's name and size gives a bar of one's
+        own, as the network panel does. What was measured once is kept by content: the same pair is
         not read again, whatever other pairs are chosen beside it.
 
     Returns
@@ -161,8 +163,7 @@ def measures(self: InterferogramCollection, region: Any = None, *, progress: boo
     CancelledByUser
         If the user stops it.
     """
-    found = _rows(self, _survey(self, region, progress=progress))
-    return self.pairs().merge(_frame(found), on="id", how="left")
+    return _by_pair(self, _survey(self, region, progress=progress))
 
 
 def date_measures(self: InterferogramCollection, region: Any = None, *, progress: bool = True) -> pd.DataFrame:
@@ -179,19 +180,7 @@ def date_measures(self: InterferogramCollection, region: Any = None, *, progress
         A row for each day: ``day``, ``pairs``, ``coherence`` (mean of its pairs), ``loops`` and ``loop_rms`` (root mean
         square over all loops with this date, rad).
     """
-    found = _survey(self, region, progress=progress)
-    dates = {item.id: tuple(str(day) for day in dates_of(item)) for item in self.items}
-    rows = []
-    for day in self.dates:
-        here = [name for name in found.pairs if day in dates[name]]
-        closures = [
-            measure.rms for loop, measure in found.loops.items() if day in (*dates[loop.first], dates[loop.whole][1])
-        ]
-        coherence = [found.pairs[name].coherence for name in here if found.pairs[name].coherence >= 0]
-        mean = sum(coherence) / len(coherence) if coherence else float("nan")
-        rms = root_mean_square(closures)
-        rows.append({"day": day, "pairs": len(here), "coherence": mean, "loops": len(closures), "loop_rms": rms})
-    return _frame(rows)
+    return _by_date(self, _survey(self, region, progress=progress))
 
 
 def loops(self: InterferogramCollection, region: Any = None, *, progress: bool = True) -> pd.DataFrame:
@@ -211,19 +200,15 @@ def loops(self: InterferogramCollection, region: Any = None, *, progress: bool =
         ``dates`` (i, j, k), ``pairs`` (ij, jk, ik), ``rms`` in rad, ``median`` of the closure as the files have it
         (rad), ``pixels`` that have all three pairs, ``errors`` (share of them where abs(C) > pi).
     """
-    found = _survey(self, region, progress=progress)
-    dates = {item.id: dates_of(item) for item in self.items}
-    rows = [
-        {
-            "dates": (*map(str, dates[loop.first]), str(dates[loop.whole][1])),
-            "pairs": loop.ids,
-            **{name: getattr(measure, name) for name in LoopMeasure.__dataclass_fields__},
-        }
-        for loop, measure in found.loops.items()
-    ]
-    names = ["dates", "pairs", *LoopMeasure.__dataclass_fields__]
-    table = _frame(rows, names).sort_values("rms", ascending=False, kind="stable", na_position="last")
-    return table.reset_index(drop=True).astype({"pixels": int})
+    return _by_loop(self, _survey(self, region, progress=progress))
+
+
+def all_measures(
+    stack: InterferogramCollection, region: Any = None, *, progress: bool | Watch = True
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """`measures`, `date_measures` and `loops` at once, as the network panel needs them."""
+    found = _survey(stack, region, progress=progress)
+    return _by_pair(stack, found), _by_date(stack, found), _by_loop(stack, found)
 
 
 def reading_of(stack: InterferogramCollection, region: Any = None) -> Reading:
@@ -268,9 +253,45 @@ def _common(box: Bounds, other: Bounds) -> Bounds:
     return west, south, east, north
 
 
-def _survey(stack: InterferogramCollection, region: Any, *, with_loops: bool = True, progress: bool = True) -> Survey:
+def _survey(
+    stack: InterferogramCollection, region: Any, *, with_loops: bool = True, progress: bool | Watch = True
+) -> Survey:
     constants = stack.reference_phase() if with_loops and stack.place is not None else None
     return survey(reading_of(stack, region), constants, with_loops=with_loops, progress=progress)
+
+
+def _by_pair(stack: InterferogramCollection, found: Survey) -> pd.DataFrame:
+    return stack.pairs().merge(_frame(_rows(stack, found)), on="id", how="left")
+
+
+def _by_date(stack: InterferogramCollection, found: Survey) -> pd.DataFrame:
+    dates = {item.id: tuple(str(day) for day in dates_of(item)) for item in stack.items}
+    rows = []
+    for day in stack.dates:
+        here = [name for name in found.pairs if day in dates[name]]
+        closures = [
+            measure.rms for loop, measure in found.loops.items() if day in (*dates[loop.first], dates[loop.whole][1])
+        ]
+        coherence = [found.pairs[name].coherence for name in here if found.pairs[name].coherence >= 0]
+        mean = sum(coherence) / len(coherence) if coherence else float("nan")
+        rms = root_mean_square(closures)
+        rows.append({"day": day, "pairs": len(here), "coherence": mean, "loops": len(closures), "loop_rms": rms})
+    return _frame(rows)
+
+
+def _by_loop(stack: InterferogramCollection, found: Survey) -> pd.DataFrame:
+    dates = {item.id: dates_of(item) for item in stack.items}
+    rows = [
+        {
+            "dates": (*map(str, dates[loop.first]), str(dates[loop.whole][1])),
+            "pairs": loop.ids,
+            **{name: getattr(measure, name) for name in LoopMeasure.__dataclass_fields__},
+        }
+        for loop, measure in found.loops.items()
+    ]
+    names = ["dates", "pairs", *LoopMeasure.__dataclass_fields__]
+    table = _frame(rows, names).sort_values("rms", ascending=False, kind="stable", na_position="last")
+    return table.reset_index(drop=True).astype({"pixels": int})
 
 
 def _rows(stack: InterferogramCollection, found: Survey) -> list[dict[str, Any]]:

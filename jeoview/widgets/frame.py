@@ -56,8 +56,7 @@ class Frame:
         )
         side.add_class("jv-side")
         row = ipywidgets.HBox([leaflet, side], layout=_layout(width="100%", flex_flow="row wrap"))
-        looks = ipywidgets.HTML(f"<style>{_STYLE}</style>", layout=_layout(display="none"))
-        self.widget = ipywidgets.VBox([looks, row, *below])
+        self.widget = ipywidgets.VBox([looks(), row, *below])
         self.widget.add_class("jv-map")
 
     def append(self, widget: Any) -> None:
@@ -76,6 +75,11 @@ class Frame:
     def busy(self, busy: bool) -> None:
         """Show or end the bar that runs along the upper edge of the map."""
         (self._leaflet.add_class if busy else self._leaflet.remove_class)("jv-busy")
+
+
+def looks() -> Any:
+    """The style sheet of all widgets, itself one that takes no room."""
+    return ipywidgets.HTML(f"<style>{_STYLE}</style>", layout=_layout(display="none"))
 
 
 def _layout(**options: str) -> Any:

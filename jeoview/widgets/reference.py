@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ipyleaflet
@@ -20,6 +20,7 @@ from jeoview.errors import ParameterError
 from jeoview.graph import Node, thaw, walk
 from jeoview.image import Image
 from jeoview.make import remake
+from jeoview.quantities import short
 from jeoview.widgets.latest import Latest
 from jeoview.widgets.layers import check_image
 from jeoview.widgets.window import Window
@@ -77,6 +78,7 @@ class ReferencePoint:
         self._place, self._changed = place, changed
         # The mark is drawn by the button too, which must not wait for a place that is being read.
         self._lock, self._marking, self._latest = threading.RLock(), threading.RLock(), Latest()
+        self._pairs, self._closed = Latest(), False  # a wish for other pairs never replaces a click that waits
         self._names: frozenset[str] = frozenset()
         self._former: dict[str, Node] = {}
         self._now: Node | None = None
@@ -89,8 +91,9 @@ class ReferencePoint:
         heading = ipywidgets.HTML(f'<div class="jv-heading">Reference: {html.escape(name)}</div>')
         self.widget = ipywidgets.VBox([heading, self.button, self._words], layout=ipywidgets.Layout(width="100%"))
         source = f"{name}: reference"
-        self._chosen, self._described = guard(source, self._choose), guard(source, self._describe)
+        self._chosen, self._described = guard(source, self.choose), guard(source, self._describe)
         self._clicked, self._dragged = guard(source, self._click), guard(source, self._drag)
+        self._paired = guard(source, self.choose_pairs)
         if self._stack.place is not None:
             self._use(self._stack)
             self._draw()
@@ -116,27 +119,41 @@ class ReferencePoint:
         ParameterError
             If the place lies outside of the stack or has no data; the reference is then the one before.
         """
-        with self._lock:
-            self._tell(READING)
-            try:
-                stack = self._stack.reference(lon, lat)
-                found = measure(stack)
-                if not found.seen:
-                    raise ParameterError(
-                        f"reference at lat {lat:.5f}, lon {lon:.5f}: none of the {found.count} {found.what} has data "
-                        "there; the reference stays what it was"
-                    )
-                self._use(stack)
-                self._told = found.words
-            finally:
-                # Where it failed, a mark that was dragged there goes back.
-                self._draw()
-                self._tell(self._told)
-        self._changed()
+        self._take(
+            lambda: self._stack.reference(lon, lat),
+            f"reference at lat {lat:.5f}, lon {lon:.5f}: none of the {{count}} {{what}} has data there; the "
+            "reference stays what it was",
+        )
+
+    def choose_pairs(self, stack: InterferogramCollection) -> None:
+        """Show other pairs of the same stack, with the reference that is chosen now; layers and inspectors follow.
+
+        Parameters
+        ----------
+        stack : InterferogramCollection
+            Its pairs are taken; corrections and reference stay what they are here.
+
+        Raises
+        ------
+        ParameterError
+            If it has other pairs than the stack of this reference, or none of them has data at the reference; all is
+            then what it was.
+        """
+        chosen = check_pairs(self._stack, stack)
+        self._take(
+            lambda: replace(self._stack, ids=chosen.ids, steps=chosen.steps),
+            "none of the {count} {what} has data at the reference; the pairs stay what they were",
+        )
+
+    def ask_for_pairs(self, stack: InterferogramCollection) -> None:
+        """Do the same beside the notebook's own thread; of several wishes the latest counts."""
+        if not self._closed:
+            self._pairs.ask(lambda: self._paired(stack))
 
     def wait(self, seconds: float | None = None) -> None:
-        """Wait until a click before has been answered."""
+        """Wait until a click, or a wish for other pairs, has been answered."""
         self._latest.wait(seconds)
+        self._pairs.wait(seconds)
 
     def follow(self, image: Image) -> Image:
         """The same image of the stack with the reference that is chosen now, where it was made with one before."""
@@ -148,7 +165,9 @@ class ReferencePoint:
 
     def close(self) -> None:
         """Leave the map; the layers stay."""
+        self._closed = True
         self._latest.forget()
+        self._pairs.forget()
         self._window.widget.on_interaction(self._clicked, remove=True)
         self.rest()
         self._remove_marker()
@@ -161,6 +180,25 @@ class ReferencePoint:
         else:
             self._tell(READING)
             self._latest.ask(self._described)
+
+    def _take(self, make: Callable[[], Stack], refusal: str) -> None:
+        """Use another stack, unless its reference has no data."""
+        with self._lock:
+            self._tell(READING)
+            try:
+                stack = make()
+                if stack.place is not None:
+                    found = measure(stack)
+                    if not found.seen:
+                        raise ParameterError(refusal.format(count=found.count, what=found.what))
+                    self._use(stack)
+                    self._told = found.words
+                self._stack = stack
+            finally:
+                # Where it failed, a mark that was dragged there goes back.
+                self._draw()
+                self._tell(self._told)
+        self._changed()
 
     def _describe(self) -> None:
         with self._lock:
@@ -211,9 +249,6 @@ class ReferencePoint:
         place = round((lon + 180.0) % 360.0 - 180.0, DIGITS), round(lat, DIGITS)
         # Computed beside the notebook's thread: the map and its sliders go on.
         self._latest.ask(lambda: self._chosen(*place))
-
-    def _choose(self, lon: float, lat: float) -> None:
-        self.choose(lon, lat)
 
     # ------------------------------------------------------------ mark
 
@@ -332,6 +367,20 @@ def check_stack(stack: object) -> Any:
     if isinstance(stack, (InterferogramCollection, SlcCollection)):
         return stack
     raise ParameterError(f"stack is a {type(stack).__name__}; expected an InterferogramCollection or a SlcCollection")
+
+
+def check_pairs(own: Stack, stack: object) -> InterferogramCollection:
+    """Return a stack of which each pair is one of a stack's own.
+
+    Raises
+    ------
+    ParameterError
+        If it is something else.
+    """
+    known = set(replace(own, ids=None).ids or ()) if isinstance(own, InterferogramCollection) else set()
+    if isinstance(stack, InterferogramCollection) and set(stack.ids or ()) <= known:
+        return stack
+    raise ParameterError(f"choose_pairs: got {short(stack)}; expected pairs of the same stack, {own.name!r}")
 
 
 def check_show(show: object) -> Show:

@@ -44,6 +44,7 @@ def test_velocity_in_jupyterlab(new_page: Callable[..., Page], lab: Lab, home: P
     with Notebook.open(new_page(1280, 1200), lab, "03-velocity", NOTEBOOK) as opened:
         opened.run_all()
         assert opened.errors() == []
+        _look_at_the_network(opened)
         shown = opened.page.locator(".jv-map")
         shown.scroll_into_view_if_needed()
         opened.wait_for_tiles()
@@ -56,6 +57,7 @@ def test_velocity_in_jupyterlab(new_page: Callable[..., Page], lab: Lab, home: P
         chart = opened.page.locator(".jv-inspector svg").inner_html()
         assert "mm/yr" in chart
         _choose_a_reference(opened, box, chart)
+        _drop_a_pair(opened)
 
 
 def _choose_a_reference(opened: Notebook, box: Any, chart: str) -> None:
@@ -84,6 +86,78 @@ def _choose_a_reference(opened: Notebook, box: Any, chart: str) -> None:
     page.mouse.click(box["x"] + 12, box["y"] + box["height"] - 60)
     page.locator(".jv-message", has_text="outside the stack").wait_for(timeout=60_000)
     assert said.inner_text() == chosen
+
+
+def _look_at_the_network(opened: Notebook) -> None:
+    """All pairs are drawn, what is pointed at is named, and the worst loop marks its pairs."""
+    page = opened.page
+    page.locator(".jv-net-limits .jv-label", has_text="Coherence").wait_for(timeout=60_000)
+    pairs = int(opened.execute("print(len(stack))"))
+    assert page.locator("polyline.jv-net-kept").count() == pairs
+    assert page.locator(".jv-net-said b").inner_text() == f"{pairs} of {pairs} pairs"
+    page.get_by_role("tab", name="Coherence matrix").click()
+    page.locator(".jv-net-stage rect[data-pair]").first.wait_for()
+    assert page.locator(".jv-net-stage rect[data-pair]").count() == 2 * pairs
+    page.get_by_role("tab", name="RMS").click()
+    page.locator(".jv-net-limit").first.wait_for(state="attached")
+    page.get_by_role("tab", name="Worst loops").click()
+    page.locator(".jv-net-table tbody tr").first.click()
+    page.locator(".jv-net-mark").first.wait_for(state="attached")
+    worst = json.loads(opened.execute("import json; print(json.dumps(stack.loops(progress=False)['pairs'][0]))"))
+    assert opened.execute("print(sorted(network._chart.marked))").strip() == str(sorted(worst))
+    opened.screenshot("network-loops")
+    page.get_by_role("tab", name="Network").click()
+
+
+def _drop_a_pair(opened: Notebook) -> None:
+    """A click on a pair drops it, and the layer of the map is another one; a second click takes it back."""
+    page, said = opened.page, opened.page.locator(".jv-net-said b")
+    opened.execute("point.wait(60)")
+    opened.wait_for_tiles()
+    keys = {tile.key for tile in opened.tiles()}
+    line = page.locator("polyline.jv-net-kept").first
+    line.scroll_into_view_if_needed()
+    name, before = line.get_attribute("data-pair"), said.inner_text()
+    _point_at(page, line)
+    words = page.locator(".jv-net-tip").inner_text()
+    assert name is not None
+    assert words.startswith(f"{name[:4]}-{name[4:6]}-{name[6:8]} \u2192 {name[9:13]}")
+    assert all(word in words for word in ("days", "perpendicular baseline", "coherence", "unwrapped"))
+    page.mouse.down()
+    page.mouse.up()
+    page.locator(f"polyline.jv-net-dropped[data-pair='{name}']").wait_for(state="attached")
+    _wait_for_text(page, ".jv-net-said b", before)
+    pairs = int(before.split()[-2])
+    assert said.inner_text() == f"{pairs - 1} of {pairs} pairs"
+    assert opened.execute("print(network.options)").strip() == str({"drop": [name]})
+    opened.screenshot("network-dropped")
+    opened.execute("network.wait(60); point.wait(60)")
+    opened.wait_for_tiles()
+    fewer = {tile.key for tile in opened.tiles()}
+    assert fewer.isdisjoint(keys)
+    assert int(opened.execute("print(len(point.stack))")) == pairs - 1
+    assert any(tile.rgba[3].any() for tile in opened.tiles())
+    page.mouse.down()
+    page.mouse.up()
+    _wait_for_text(page, ".jv-net-said b", f"{pairs - 1} of {pairs} pairs")
+    opened.execute("network.wait(60); point.wait(60)")
+    opened.wait_for_tiles()
+    assert {tile.key for tile in opened.tiles()} == keys
+
+
+def _point_at(page: Page, line: Any) -> None:
+    """Move the mouse to where a line lies alone: a third of its way."""
+    box = page.locator(".jv-net-svg").bounding_box()
+    points = [[float(value) for value in point.split(",")] for point in line.get_attribute("points").split()]
+    assert box is not None
+    x, y = (one + (other - one) / 3 for one, other in zip(points[0], points[-1], strict=True))
+    page.mouse.move(box["x"] + x, box["y"] + y)
+
+
+def _wait_for_text(page: Page, place: str, former: str) -> None:
+    page.wait_for_function(
+        "([place, former]) => document.querySelector(place)?.innerText !== former", arg=[place, former], timeout=60_000
+    )
 
 
 def _wait_for_place(page: Page, former: str) -> None:
