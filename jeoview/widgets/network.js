@@ -204,7 +204,7 @@ class Chart {
     if (baselines) this.levelAxis(area, y, left, width - right, top, bottom);
     const drawn = pairs.map(pair => {
       const ends = [pair.earlier, pair.later].map(day => [x(time(day)), level[day]]);
-      return { pair, points: baselines ? ends : arc(ends, ((bottom - top - 20) * pair.days) / longest) };
+      return { pair, points: baselines ? ends : arc(ends, (bottom - top - 20) * Math.sqrt(pair.days / longest)) };
     });
     const order = ["sieved", "dropped", "kept"];
     drawn.sort((one, other) => order.indexOf(this.state(one.pair)) - order.indexOf(this.state(other.pair)));
@@ -401,8 +401,9 @@ class Chart {
 
 // ---------------------------------------------------------------- shapes
 
+// As high as the root of its days: a year must not flatten the pairs of twelve days.
 function arc([[x1, y], [x2]], height) {
-  return Array.from({ length: 25 }, (_, k) => (Math.PI * k) / 24)
+  return Array.from({ length: 49 }, (_, k) => (Math.PI * k) / 48)
     .map(angle => [(x1 + x2) / 2 - ((x2 - x1) / 2) * Math.cos(angle), y - height * Math.sin(angle)]);
 }
 

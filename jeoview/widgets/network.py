@@ -217,6 +217,7 @@ class NetworkPanel:
     def measure(self) -> None:
         """Read the pixels beside the notebook's own thread; what was measured before is not read again."""
         self._bar.start()
+        self._ask()
         self._measuring.ask(self._measure_now)
 
     def close(self) -> None:

@@ -344,6 +344,8 @@ def test_measuring_shows_how_far_it_is_and_stops(stack: InterferogramCollection)
     assert begun.wait(30)
     assert (bar._button.description, bar._progress.max) == ("Stop", len(PAIRS))
     assert panel.stack is stack
+    panel._choices.wait(30)
+    assert UNMEASURED not in panel.text
     bar._button.click()
     go.set()
     panel.wait(30)
