@@ -97,14 +97,34 @@ def plan(
         If neighbourhoods add up to more padding, or a barrier or the sensor's part to more pixels, than the
         limits allow.
     ParameterError
-        If the view is on another lattice than the grid, or does not hold it.
+        If the view is on another lattice than the grid, or does not hold it; or the grid is one of a sensor's pixels, and
+        the result is not at these.
     """
     view = grid if view is None else view
+    _check_sensor(root, grid)
     if not view.contains(grid):
         raise ParameterError("the view does not hold the tile: it must be a block of tiles of the same zoom around it")
     steps: dict[Place, Step] = {}
     _plan_stage(root, None, grid, _Area(view, _view_dependent(root), limits, steady, locate), steps)
     return Plan(tuple(steps.values()), grid)
+
+
+def _check_sensor(root: Node, grid: Grid) -> None:
+    """Rows and columns mean something only to what works at these very pixels."""
+    if not is_sensor(grid.crs):
+        return
+    frame = describe(root).frame
+    if frame is None:
+        raise ParameterError(
+            f"{root.operator} works on the map, and rows and columns of a sensor are no place there; ask for a system "
+            "of the map, such as crs='EPSG:4326'"
+        )
+    if frame.lattice != grid.lattice:
+        rows, cols = frame.looks
+        raise ParameterError(
+            f"{root.operator} has pixels of {rows} x {cols} rows and columns of its own sensor; the grid asked for is of "
+            "another sensor or of other pixels"
+        )
 
 
 @dataclass(frozen=True, slots=True)

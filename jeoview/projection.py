@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS, Geod, Transformer
-from pyproj.exceptions import CRSError
+from pyproj.exceptions import CRSError, ProjError
 
 from jeoview.errors import ParameterError
 
@@ -56,7 +56,15 @@ def _canonical(crs: str) -> str:
 
 @lru_cache(maxsize=256)
 def _transformer(source: str, target: str) -> Transformer:
-    return Transformer.from_crs(parse_crs(source), parse_crs(target), always_xy=True)
+    try:
+        return Transformer.from_crs(parse_crs(source), parse_crs(target), always_xy=True)
+    except ProjError as error:
+        if is_sensor(source) or is_sensor(target):
+            raise ParameterError(
+                "rows and columns of a sensor have no place on the map of their own; ask for a system of the map, such as "
+                "crs='EPSG:4326'"
+            ) from error
+        raise ParameterError(f"there is no way from {source} to {target}") from error
 
 
 def transform(source: str, target: str, x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:

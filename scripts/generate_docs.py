@@ -108,7 +108,7 @@ def collections() -> str:
 
 def _sections() -> list[tuple[str, str, dict[str, Any]]]:
     """Title, a word before it, and what the section holds by the name that a user writes."""
-    classes = (jv.ImageCollection, jv.InterferogramCollection, jv.SlcCollection, jv.PointCollection)
+    classes: tuple[type, ...] = (jv.ImageCollection, jv.InterferogramCollection, jv.SlcCollection, jv.PointCollection)
     readers: dict[str, Any] = {"open": jv.open, "open_series": jv.open_series, "open_points": jv.open_points}
     for cls in classes[:3]:
         made = {f"{cls.__name__}.{name}": value for name, value in own(cls).items() if name.startswith("from_")}

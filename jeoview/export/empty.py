@@ -8,7 +8,7 @@ from pathlib import Path
 from types import FrameType
 
 from jeoview.export.request import Request
-from jeoview.projection import Bounds
+from jeoview.projection import Bounds, is_sensor
 
 PACKAGE = str(Path(__file__).resolve().parents[1])
 
@@ -23,7 +23,12 @@ def warn_empty(wanted: Request, name: str) -> None:
     name : str
         What is called empty: the file, or the exit.
     """
-    asked, data = wanted.grid.bbox, wanted.schema.bbox
+    data = wanted.schema.bbox
+    if is_sensor(wanted.grid.crs):
+        lines = f"{name}: no pixel is valid in this window of the sensor's rows and columns"
+        warnings.warn(lines, UserWarning, stacklevel=_users_line())
+        return
+    asked = wanted.grid.bbox
     if data is None:
         reason = "the chain says no extent"
     elif _apart(asked, data):

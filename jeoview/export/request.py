@@ -16,7 +16,7 @@ from jeoview.graph import Node
 from jeoview.grid import Grid, check_bounds, region_grid
 from jeoview.make import bind
 from jeoview.operator import Schema
-from jeoview.projection import WEB_MERCATOR, WGS84, Bounds, canonical_crs, transform_bounds
+from jeoview.projection import WEB_MERCATOR, WGS84, Bounds, canonical_crs, is_sensor, transform_bounds
 from jeoview.raster import Kind
 from jeoview.recipes import as_image
 from jeoview.scenes import Layer
@@ -113,14 +113,48 @@ def request(
     if schema.kind is Kind.TABLE:
         raise ParameterError(f"{node.operator} gives a table, not an image; read it with .to_numpy()")
     crs = canonical_crs(crs)
-    area = extent(schema, crs, resolution if zoom is None else None) if bounds is None else check_bounds(bounds, crs)
     limit = engine.settings.max_export_pixels if max_pixels is None else max_pixels
-    grid = region_grid(area, crs=crs, zoom=zoom, resolution=resolution, max_pixels=limit)
+    if is_sensor(crs):
+        grid = _sensor_grid(node, bounds, zoom, resolution, crs)
+    else:
+        step = resolution if zoom is None else None
+        area = extent(schema, crs, step) if bounds is None else check_bounds(bounds, crs)
+        grid = region_grid(area, crs=crs, zoom=zoom, resolution=resolution, max_pixels=limit)
     if schema.kind is not Kind.SERIES:
         return Request(engine, node, grid)
     if _shows_scenes(node):
         return Request(engine, node, grid, engine.layers(node, grid))
     return Request(engine, node, grid, own_dates=engine.render(node, middle(grid), view=grid).dates)
+
+
+def _sensor_grid(node: Node, bounds: object, zoom: int | None, resolution: Resolution | None, crs: str) -> Grid:
+    """A window of the sensor's own pixels: bounds count columns eastwards and rows downwards, both from the first."""
+    frame = describe(node).frame
+    if frame is None or canonical_crs(frame.lattice.crs) != crs:
+        raise ParameterError(
+            f"crs is that of a sensor's rows and columns, and {node.operator} is not at these pixels; ask for a system of the "
+            "map, such as crs='EPSG:4326'"
+        )
+    steps = resolution if isinstance(resolution, (tuple, list)) else (resolution, resolution)
+    if zoom is not None or (resolution is not None and tuple(steps) != frame.lattice.resolution):
+        raise ParameterError(
+            f"the image has pixels of {frame.lattice.resolution} columns and rows of its sensor; ask for these (resolution=), "
+            "or for a system of the map"
+        )
+    if bounds is None:
+        return frame.extent
+    edges = check_bounds(bounds, crs)
+    dx, dy = frame.lattice.resolution
+    west, top, east, bottom = (
+        round(edge / step)
+        for edge, step in zip((edges[0], -edges[3], edges[2], -edges[1]), (dx, dy, dx, dy), strict=True)
+    )
+    window = Grid(frame.lattice, top, west, max(bottom - top, 1), max(east - west, 1))
+    if not frame.extent.contains(window):
+        raise ParameterError(
+            f"bounds {edges} of columns and minus rows lie outside of the sensor's {frame.extent.bounds}"
+        )
+    return window
 
 
 def middle(grid: Grid) -> Grid:
