@@ -303,7 +303,6 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
             for item in signature.parameters.values()
             if item.kind is inspect.Parameter.KEYWORD_ONLY
         }
-        fields |= _REGION_FIELDS.get(mode, {})
         if name in REGISTRY:
             raise ValueError(f"operator {name!r} is defined twice")
         REGISTRY[name] = Operator(
@@ -312,7 +311,7 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
             mode=mode,
             kind=_kind(hints["return"]),
             inputs=images,
-            model=create_model(name, __config__=_STRICT, **fields),
+            model=create_model(name, __config__=_STRICT, **fields, **_REGION_FIELDS.get(mode, {})),
             function=function,
             nodata=nodata,
             bands=bands if callable(bands) else _constant(bands),

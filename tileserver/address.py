@@ -104,7 +104,8 @@ def parse_query(text: str, known: Iterable[str] = ()) -> Query:
     text : str
         Still percent-encoded.
     known : iterable of str
-        Names that the request takes beside ``view``, ``p.*``, ``errors`` and ``map``.
+        Names that the request takes beside ``view``, ``p.*``, ``errors``, ``map`` and ``again`` (a number: browsers keep
+        the image of an address as long as a page lives).
 
     Raises
     ------
@@ -122,6 +123,8 @@ def parse_query(text: str, known: Iterable[str] = ()) -> Query:
         raise ParameterError("the query names something twice")
     values = {name[2:]: _scalar(name[2:], given.pop(name)) for name in list(given) if name.startswith("p.")}
     given.pop(TOKEN_FIELD, None)
+    if not given.pop("again", "0").isdecimal():
+        raise ParameterError("again= is a number")
     view, owner, errors = given.pop("view", None), given.pop("map", ""), given.pop("errors", None)
     for name in given:
         if name not in known:

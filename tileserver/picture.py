@@ -17,22 +17,16 @@ _PAPER, _INK, _EDGE = (255, 255, 255, 216), (40, 40, 40, 255), (176, 32, 32, 255
 
 
 def draw(failure: Failure) -> bytes:
-    """A PNG of 256 x 256 pixels with the code and the message; of what is under way a few words, and clear elsewhere."""
+    """A PNG of 256 x 256 pixels with the code and the message; a clear one of what is under way, so that what lies below stays in view."""
     if failure.code == "Pending":
-        return _wait(failure.message.partition(" ")[0])
+        return _clear()
     return _draw(failure.code, failure.message)
 
 
-@lru_cache(maxsize=64)
-def _wait(what: str) -> bytes:
-    image = Image.new("RGBA", (SIZE, SIZE), (0, 0, 0, 0))
-    pen, text, font = ImageDraw.Draw(image), f"{what}: at work ...", ImageFont.load_default(_TEXT)
-    width = font.getlength(text)
-    left, top = (SIZE - width) / 2, (SIZE - _LINE) / 2
-    pen.rounded_rectangle((left - 8, top - 4, left + width + 8, top + _LINE + 4), 6, fill=_PAPER, outline=_INK)
-    pen.text((left, top), text, fill=_INK, font=font)
+@lru_cache(maxsize=1)
+def _clear() -> bytes:
     out = io.BytesIO()
-    image.save(out, "PNG", compress_level=6)
+    Image.new("RGBA", (SIZE, SIZE), (0, 0, 0, 0)).save(out, "PNG")
     return out.getvalue()
 
 

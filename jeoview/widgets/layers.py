@@ -114,6 +114,7 @@ class MapLayer:
         self._sources = sources
         self._opacity = check_opacity(opacity)
         self._visible = check_visible(visible)
+        self._asked = 0
         self._swap = Swap(self._make, owner.stage.put, self._drop, owner.arrange, owner.later)
         self._image, self._look, self._key = image, *self._publish(image)
 
@@ -218,6 +219,7 @@ class MapLayer:
         """Ask once more for tiles that were not ready; what there is stays until they are all there."""
         with self._owner.lock:
             if self._visible:
+                self._asked += 1
                 self._swap.renew()
                 self._owner.changed(self)
 
@@ -248,7 +250,9 @@ class MapLayer:
         return Picture(self._key, session.url(path), mine, view)
 
     def _make(self, picture: Picture) -> Tiles:
-        tiles = Tiles(picture, name=self._name, opacity=self._opacity, attribution=sources_html(self._sources))
+        tiles = Tiles(
+            picture, again=self._asked, name=self._name, opacity=self._opacity, attribution=sources_html(self._sources)
+        )
         arrived = self._owner.callback(self._name, self._arrived)
         report = self._owner.guard(self._name, self._report)
 

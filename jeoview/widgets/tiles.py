@@ -73,12 +73,15 @@ class Tiles(ipyleaflet.TileLayer):
     # Tiles outside of the view would be asked for as long as the map does not move, and the server has better to do.
     keep_buffer = Int(0).tag(sync=True, o=True)
 
-    def __init__(self, picture: Picture, *, name: str = "", opacity: float = 1.0, attribution: str = "") -> None:
+    def __init__(
+        self, picture: Picture, *, again: int = 0, name: str = "", opacity: float = 1.0, attribution: str = ""
+    ) -> None:
         self.picture = picture
         self.since = time.time()
         self.complete = False
         super().__init__(
-            url=picture.url,
+            # A browser gives the same page the same image for the same address, whatever the server forbids.
+            url=f"{picture.url}{'&' if '?' in picture.url else '?'}again={again}" if again else picture.url,
             name=name,
             opacity=opacity,
             attribution=attribution,

@@ -9,6 +9,7 @@ import numpy as np
 import rasterio
 from rasterio.transform import from_origin
 
+import jeoview.recipes  # noqa: F401 - recipes are methods of an image once this is imported
 from jeoview.catalog import Band, Catalog, CollectionInfo, Item
 from jeoview.engine import Engine
 from jeoview.graph import canonical, digest
