@@ -23,12 +23,15 @@ import nbformat
 
 from jeoview.demo.build import prepare
 from jeoview.errors import JeoviewError, ParameterError, ServerError
+from jeoview.grid import Grid, region_grid, tiles_grid
+from jeoview.projection import Bounds
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
     from jeoview.session import Session
     from jeoview.widgets import Map, MapLayer
+    from jeoview.widgets.view import TileBlock
 
 NOTEBOOK = Path("notebooks") / "01-first-map.ipynb"
 OUTPUT = Path("demo-output")
@@ -111,6 +114,8 @@ def run(notebook: Path, output: Path, layer: str = "NDVI") -> None:
 def keep(namespace: Mapping[str, Any], output: str | os.PathLike[str], layer: str = "NDVI") -> None:
     """Write what the map of a notebook shows: its tiles as one picture, its values as GeoTIFF, its chain as JSON.
 
+    What lies outside of the layer's data is cut off.
+
     Parameters
     ----------
     namespace : mapping
@@ -143,13 +148,29 @@ def keep(namespace: Mapping[str, Any], output: str | os.PathLike[str], layer: st
         raise ParameterError("the notebook has no variable that holds a jeoview.Map")
     shown = found.layer(layer)
     view = tile_block(found.bounds, found.zoom)
-    picture = compose(Session.current(), found, shown, view)
+    area = _with_data(block_bounds(view), shown.bbox)
+    picture = _cut(compose(Session.current(), found, shown, view), view, region_grid(area, zoom=found.zoom))
     framed(picture, draw(legend(shown.image.node)), _title(shown)).save(folder / "ndvi.png")
     values = Image(style_base(shown.image.node))
     mine = {name: value for name, value in found.parameters.items() if name in values.parameters}
-    to_geotiff(values, folder / "ndvi.tif", bounds=block_bounds(view), zoom=found.zoom, parameters=mine, progress=False)
+    to_geotiff(values, folder / "ndvi.tif", bounds=area, zoom=found.zoom, parameters=mine, progress=False)
     text = json.dumps(json.loads(shown.image.chain), indent=1)
     (folder / "chain.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _with_data(bounds: Bounds, bbox: Bounds | None) -> Bounds:
+    """The part of what is seen that has data; all of it where nobody knows, or where there is none."""
+    if bbox is None:
+        return bounds
+    west, south, east, north = (*map(max, bounds[:2], bbox[:2]), *map(min, bounds[2:], bbox[2:]))
+    return (west, south, east, north) if west < east and south < north else bounds
+
+
+def _cut(picture: Picture, view: TileBlock, grid: Grid) -> Picture:
+    """The pixels of a grid out of the picture of a block of tiles."""
+    whole = tiles_grid(*view)
+    left, top = grid.col - whole.col, grid.row - whole.row
+    return picture.crop((left, top, left + grid.width, top + grid.height))
 
 
 def _title(layer: MapLayer) -> str:
