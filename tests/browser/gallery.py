@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jeoview import InterferogramCollection
+from jeoview.demo import prepare_insar
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -38,6 +40,15 @@ def home_of_kernels(home: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JEOVIEW_HOME", str(home))
         yield
+
+
+def prepare_stack(home: Path, track: str) -> None:
+    """The small simulated interferograms; in a fresh checkout their inversion is compiled here."""
+    with home_of_kernels(home):
+        prepare_insar(size="small", progress=False)
+        stack = InterferogramCollection(f"demo-insar-{track}").reference(lon=-105.0, lat=21.6)
+        for image in (stack.invert(weight="coherence").velocity(model="annual"), stack.quality(weight="coherence")):
+            image.to_numpy(zoom=8, progress=False)
 
 
 @contextmanager

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from jeoview.engine import Engine
 from jeoview.grid import tile_grid
 from jeoview.settings import Settings
 from jeoview.store import open_store
+from tests.browser import gallery
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -24,37 +24,25 @@ if TYPE_CHECKING:
 
     from tests.browser.lab import Lab
 
-NOTEBOOK = ROOT / "notebooks" / "01-first-map.ipynb"
+NAME = "01-first-map"
 
 
 @pytest.fixture(scope="session")
 def demo(home: Path) -> Path:
     """The small demo collections in the home of the kernels."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JEOVIEW_HOME", str(home))
+    with gallery.home_of_kernels(home):
         return prepare(size="small", progress=False)
 
 
-def cells() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-    return found
-
-
-def test_the_notebook_is_stored_without_outputs() -> None:
-    code = [cell for cell in cells() if cell["cell_type"] == "code"]
-    assert len(code) > 8
-    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
-
-
-def test_the_notebook_says_that_its_data_are_simulated() -> None:
-    assert "simulated" in "".join(cells()[0]["source"])
+def test_the_notebook_is_stored_without_outputs_and_says_that_it_is_simulated() -> None:
+    gallery.assert_clean_and_simulated(NAME)
 
 
 @pytest.mark.timeout(300)
 def test_the_notebook_runs_without_a_browser(home: Path, demo: Path, tmp_path: Path) -> None:
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
-    document = nbformat.read(NOTEBOOK, as_version=4)
+    document = nbformat.read(gallery.path_of(NAME), as_version=4)
     environment = {**os.environ, "JEOVIEW_HOME": str(home), "PYTHONPATH": str(ROOT)}
     client = nbclient.NotebookClient(document, timeout=200, resources={"metadata": {"path": str(tmp_path)}})
     client.execute(env=environment)
@@ -66,13 +54,9 @@ def test_the_notebook_runs_without_a_browser(home: Path, demo: Path, tmp_path: P
 @pytest.mark.browser
 @pytest.mark.timeout(300)
 def test_the_notebook_runs_in_jupyterlab(new_page: Callable[..., Page], lab: Lab, home: Path, demo: Path) -> None:
-    from tests.browser.lab import Notebook
-
     settings = Settings(home, f"sqlite:///{home / 'store.sqlite'}", home / "catalog.sqlite")
     engine = Engine(Catalog(settings.catalog), open_store(settings.store), settings)
-    with Notebook.open(new_page(1280, 1200), lab, "01-first-map", NOTEBOOK) as opened:
-        opened.run_all()
-        assert opened.errors() == []
+    with gallery.run(new_page(1280, 1200), lab, NAME) as opened:
         for number, name in enumerate(("notebook-map", "notebook-fire")):
             opened.page.locator(".jv-map").nth(number).scroll_into_view_if_needed()
             opened.wait_for_tiles()

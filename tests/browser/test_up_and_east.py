@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,42 +9,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from jeoview import InterferogramCollection
-from jeoview.demo import prepare_insar
-from tests.conftest import ROOT
+from tests.browser import gallery
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from tests.browser.lab import Lab
 
-NOTEBOOK = ROOT / "notebooks" / "04-up-and-east.ipynb"
+NAME = "04-up-and-east"
 
 
 def test_the_notebook_is_stored_without_outputs_and_says_that_it_is_simulated() -> None:
-    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-    code = [cell for cell in cells if cell["cell_type"] == "code"]
-    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
-    assert "simulated" in "".join(cells[0]["source"])
+    gallery.assert_clean_and_simulated(NAME)
 
 
 @pytest.mark.browser
 @pytest.mark.timeout(300)
 def test_up_and_east_in_jupyterlab(new_page: Callable[..., Page], lab: Lab, home: Path) -> None:
-    from tests.browser.lab import Notebook
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JEOVIEW_HOME", str(home))
-        prepare_insar(size="small", progress=False)
-        # In a fresh checkout the inversion is compiled here, not while a tile is waited for.
-        stack = InterferogramCollection("demo-insar-desc").reference(lon=-105.0, lat=21.6)
-        for image in (stack.invert(weight="coherence").velocity(model="annual"), stack.quality(weight="coherence")):
-            image.to_numpy(zoom=8, progress=False)
-    with Notebook.open(new_page(1280, 1300), lab, "04-up-and-east", NOTEBOOK) as opened:
-        opened.run_all()
-        assert opened.errors() == []
-        opened.page.locator(".jv-map").scroll_into_view_if_needed()
-        opened.wait_for_tiles()
+    gallery.prepare_stack(home, "desc")
+    with gallery.run(new_page(1280, 1300), lab, NAME) as opened:
         opened.screenshot("up-and-east")
         shown = [tile.rgba for tile in opened.tiles() if tile.rgba[3].any()]
         assert shown
@@ -53,3 +35,5 @@ def test_up_and_east_in_jupyterlab(new_page: Callable[..., Page], lab: Lab, home
         # The basin sinks (red), the volcano rises (blue).
         assert (reds - blues).max() > 80
         assert (blues - reds).max() > 80
+        assert opened.page.locator(".jv-legend .jv-more").inner_text().endswith("and 3 more")
+        assert opened.page.locator(".jv-advice").count() == 1, "all four layers get the same advice: it is said once"

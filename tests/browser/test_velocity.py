@@ -9,41 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jeoview import InterferogramCollection
-from jeoview.demo import prepare_insar
-from tests.conftest import ROOT
+from tests.browser import gallery
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from tests.browser.lab import Lab, Notebook
 
-NOTEBOOK = ROOT / "notebooks" / "03-velocity.ipynb"
+NAME = "03-velocity"
 
 
 def test_the_notebook_is_stored_without_outputs_and_says_that_it_is_simulated() -> None:
-    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-    code = [cell for cell in cells if cell["cell_type"] == "code"]
-    assert len(code) > 5
-    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
-    assert "simulated" in "".join(cells[0]["source"])
+    gallery.assert_clean_and_simulated(NAME)
 
 
 @pytest.mark.browser
 @pytest.mark.timeout(300)
 def test_velocity_in_jupyterlab(new_page: Callable[..., Page], lab: Lab, home: Path) -> None:
-    from tests.browser.lab import Notebook
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JEOVIEW_HOME", str(home))
-        prepare_insar(size="small", progress=False)
-        # In a fresh checkout the inversion is compiled here, not while a tile is waited for.
-        stack = InterferogramCollection("demo-insar-asc").reference(lon=-105.0, lat=21.6)
-        for image in (stack.invert(weight="coherence").velocity(model="annual"), stack.quality(weight="coherence")):
-            image.to_numpy(zoom=8, progress=False)
-    with Notebook.open(new_page(1280, 1200), lab, "03-velocity", NOTEBOOK) as opened:
-        opened.run_all()
-        assert opened.errors() == []
+    gallery.prepare_stack(home, "asc")
+    with gallery.run(new_page(1280, 1200), lab, NAME) as opened:
         _look_at_the_network(opened)
         shown = opened.page.locator(".jv-map")
         shown.scroll_into_view_if_needed()
