@@ -160,31 +160,6 @@ class Image:
         Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the map are larger, and resampled, complex numbers as such.
         """
         ...
-    def annual_steps(self, first: int | Parameter, last: int | Parameter) -> Image:
-        r"""Displacement gained in each calendar year, one band a year.
-
-        The position at a New Year (0 h UTC) is linear between the dates around it; before the first and after the last date
-        of a pixel it is that date's. So the steps of all years add up to the whole displacement, and the first and the last
-        year count as far as the series reaches.
-
-        Parameters
-        ----------
-        series : series
-            One band, for instance ``displacement`` in m, positive towards the satellite.
-        first, last : int
-            Calendar years.
-
-        Returns
-        -------
-        bands
-            ``2016`` ..., in the unit of the series. NaN in a year into which the valid dates of a pixel do not reach.
-
-        Raises
-        ------
-        ParameterError
-            If the years are not in order, or the series has several bands.
-        """
-        ...
     def between(self, low: float | Parameter, high: float | Parameter) -> Image:
         r"""1 where low <= x <= high, else 0.
 
@@ -1571,6 +1546,27 @@ class Image:
         Notes
         -----
         NaN (no data) in any input is NaN in the result.
+        """
+        ...
+    def annual_steps(self, first: int | None = None, last: int | None = None) -> Image:
+        r"""Displacement gained in each calendar year, one band a year.
+
+        The operator of the same name, which knows no scenes and so no years of its own.
+
+        Parameters
+        ----------
+        first, last : int, optional
+            Calendar years; by default the first and the last whole one of the series, of which at most 31 days are missing.
+
+        Returns
+        -------
+        Image
+            Bands ``2016`` ..., in the unit of the series.
+
+        Raises
+        ------
+        ParameterError
+            If the years are not in order or none is whole, or the series has several bands.
         """
         ...
     def bsi(self) -> Image:

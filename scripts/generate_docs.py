@@ -54,6 +54,8 @@ The examples run after these lines, on the demo collections (`jeoview demo`) and
 {SETUP.strip()}
 ```
 """
+# Methods of every image, which stand in the page of operators.
+EVERYWHERE = ("annual_steps",)
 TITLES = ("Scenes", "Interferograms", "Complex images", "Points")
 EXITS_ABOUT = (
     """Methods of every image and of collections of scenes; `to_gif` of collections only. Others start at `.image()`."""
@@ -135,7 +137,7 @@ def own(cls: type) -> dict[str, Any]:
         name: value
         for name, value in found.items()
         if isinstance(value, (property, classmethod))
-        or (inspect.isfunction(value) and value.__module__.startswith("jeoview.collection"))
+        or (inspect.isfunction(value) and value.__module__.startswith("jeoview.collection") and name not in EVERYWHERE)
     }
 
 

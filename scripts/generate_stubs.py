@@ -19,6 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from jeoview.collection.years import annual_steps
 from jeoview.export import COLLECTION_EXITS, EXITS
 from jeoview.image import methods
 from jeoview.operator import Operator
@@ -48,8 +49,8 @@ class Stub:
 
 
 STUBS = (
-    Stub("jeoview.image", "Image", {**RECIPES, **EXITS}),
-    Stub("jeoview.collection.images", "ImageCollection", {**RECIPES, **COLLECTION_EXITS}),
+    Stub("jeoview.image", "Image", {**RECIPES, **EXITS, "annual_steps": annual_steps}),
+    Stub("jeoview.collection.images", "ImageCollection", {**RECIPES, **COLLECTION_EXITS, "annual_steps": annual_steps}),
 )
 
 

@@ -10,8 +10,13 @@ from jeoview.collection.points import open_points as _open_points
 from jeoview.collection.products import open_file as _open_file
 from jeoview.collection.products import open_series as _open_series
 from jeoview.collection.slc import SlcCollection
+from jeoview.collection.years import annual_steps
+from jeoview.image import Image
 from jeoview.recipes import with_advice
 
+for _cls in (Image, ImageCollection):
+    # The operator needs its years; the method finds them where the scenes are known.
+    setattr(_cls, annual_steps.__name__, with_advice("annual_steps", annual_steps))
 advise(ImageCollection, InterferogramCollection, PointCollection, SlcCollection)
 open_file = with_advice("open", _open_file)
 open_points = with_advice("open_points", _open_points)

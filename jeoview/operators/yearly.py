@@ -45,7 +45,7 @@ def annual_steps(series: SeriesInput, *, first: Year, last: Year) -> BandsInput:
     series : series
         One band, for instance ``displacement`` in m, positive towards the satellite.
     first, last : int
-        Calendar years.
+        Calendar years. The method takes all whole years of the series where they are not given.
 
     Returns
     -------

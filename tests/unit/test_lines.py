@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from jeoview.projection import along, transform
 from jeoview.quantities import WRAPPED
 from jeoview.raster import Kind, Raster
 from tests.synthetic import source
+from tests.unit import product_files as made
 
 CRS, LEFT, TOP, PIXEL = "EPSG:32632", 600_000.0, 5_000_000.0, 10.0
 OWN: dict[str, Any] = {"crs": CRS, "resolution": PIXEL}
@@ -254,3 +256,41 @@ def test_steps_of_wrong_years_or_wrapped_phase_are_refused() -> None:
         source("4", ("phase",), unit=WRAPPED).annual_steps(2020, 2022)
     with pytest.raises(ParameterError, match="choose one"):
         source("4", ("a", "b")).annual_steps(2020, 2022)
+
+
+def stack_of(folder: Path, *days: str) -> jv.InterferogramCollection:
+    """Pairs of neighbouring days, each with the phase of one pixel."""
+    for one, other in pairwise(days):
+        made.write_tif(folder / f"{one}_{other}_unw.tif", made.ramp())
+    return jv.InterferogramCollection.from_files(str(folder / "*_unw.tif")).reference(lon=10.004, lat=44.998)
+
+
+@pytest.mark.parametrize(
+    ("days", "years"),
+    [
+        (("20191220", "20200601", "20210601", "20220110"), ("2020", "2021")),
+        (("20200128", "20200601", "20210601", "20211205"), ("2020", "2021")),
+        (("20200210", "20200601", "20210601", "20211205"), ("2021",)),
+        (("20200101", "20201231"), ("2020",)),
+    ],
+)
+def test_without_years_all_whole_ones_are_taken(
+    days: tuple[str, ...], years: tuple[str, ...], tmp_path: Path, jeoview_home: Path
+) -> None:
+    """Of pairs the later date counts too, and no operator on the way hides the scenes. ``jeoview_home`` is the cache."""
+    assert jeoview_home.exists()
+    series = stack_of(tmp_path, *days).invert()
+    moved = series.relative_to(lon=10.004, lat=44.998).temporal_filter(days=30.0)
+    assert series.annual_steps().bands == moved.annual_steps().bands == years
+    assert series.annual_steps().key == series.annual_steps(int(years[0]), int(years[-1])).key
+    assert series.annual_steps(last=2022).bands[-1] == "2022"
+
+
+def test_without_a_whole_year_the_line_says_what_there_is(tmp_path: Path, jeoview_home: Path) -> None:
+    """``jeoview_home`` is the cache."""
+    assert jeoview_home.exists()
+    series = stack_of(tmp_path, "20180106", "20180717").invert()
+    with pytest.raises(ParameterError, match="no whole year lies within 2018-01-06 to 2018-07-17; give first="):
+        series.annual_steps()
+    with pytest.raises(ParameterError, match="dates of the series are not known"):
+        source("4", ("displacement",)).annual_steps()
