@@ -82,11 +82,28 @@ def _matching(pattern: Path) -> list[Path]:
             wanted = f"'{pattern.name}/**/*.tif'"
             raise SourceError(f"the folder {pattern.name!r} itself holds no raster; for its subfolders write {wanted}")
         return found
-    # Path.glob takes no absolute pattern.
-    paths = [path for path in map(Path, sorted(glob.glob(str(pattern), recursive=True))) if path.is_file()]  # noqa: PTH207
+    paths = [path for path in matches(pattern) if path.is_file()]
     if not paths:
-        raise SourceError(f"no file matches {pattern.name!r} in that folder")
+        raise SourceError(f"{pattern.name!r} matches folders alone; for the files in them write '{pattern.name}/*.tif'")
     return paths
+
+
+def matches(pattern: Pattern) -> list[Path]:
+    """The files and folders of a pattern, in order.
+
+    Raises
+    ------
+    ParameterError, RefusedError
+        As `as_path`.
+    SourceError
+        If there is none.
+    """
+    asked = as_path(pattern, "the pattern of files")
+    # Path.glob takes no absolute pattern.
+    found = [Path(match).absolute() for match in sorted(glob.glob(str(asked), recursive=True))]  # noqa: PTH207
+    if not found:
+        raise SourceError(f"no file matches {asked.name!r} there")
+    return found
 
 
 def _item_id(path: Path, paths: Sequence[Path]) -> str:

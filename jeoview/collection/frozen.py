@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jeoview.catalog import Catalog, CollectionInfo, Item
+from jeoview.catalog import Catalog, CollectionInfo, Item, Query
+from jeoview.errors import CollectionError
 from jeoview.graph import canonical, digest
 from jeoview.image import Image, apply
 from jeoview.projection import Bounds
@@ -25,6 +26,31 @@ def user_catalog() -> Catalog:
 @lru_cache(maxsize=8)
 def _catalog(path: Path) -> Catalog:
     return Catalog(path)
+
+
+def ids_of(name: str, mark: str, what: str, order: Callable[[Item], str]) -> tuple[str, ...]:
+    """The items of a collection of one kind, in an order.
+
+    Parameters
+    ----------
+    name : str
+        Of the collection.
+    mark : str
+        A property that all items of the kind have.
+    what : str
+        The kind, and how such a collection is made.
+    order : callable
+        From an item to what it is sorted by.
+
+    Raises
+    ------
+    CollectionError
+        If the catalogue has no such collection, or it holds something else.
+    """
+    items = user_catalog().search(Query(name))
+    if not items or any(mark not in item.properties for item in items):
+        raise CollectionError(f"{name!r} holds no {what}")
+    return tuple(item.id for item in sorted(items, key=order))
 
 
 def freeze(info: CollectionInfo, items: Sequence[Item], resampling: str = "nearest", stack: str = "time") -> Image:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import html
 import math
 from collections.abc import Mapping, Sequence
@@ -10,16 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jeoview.catalog import Item, Query
+from jeoview.catalog import Item
 from jeoview.collection import corrections, inversion, network, noise, plots, reference, selection, stack
 from jeoview.collection.areas import Geometry
 from jeoview.collection.corrections import Correction
-from jeoview.collection.files import as_path, register
-from jeoview.collection.frozen import freeze, user_catalog
+from jeoview.collection.files import as_path, matches, register
+from jeoview.collection.frozen import freeze, ids_of, user_catalog
 from jeoview.collection.products import geometry_of, height_of, register_stack
 from jeoview.collection.reference import centre_of
 from jeoview.engine import Engine
-from jeoview.errors import CollectionError, ParameterError, SourceError
+from jeoview.errors import ParameterError
 from jeoview.graph import digest
 from jeoview.grid import zoom_for
 from jeoview.image import Image, apply
@@ -72,13 +71,8 @@ class InterferogramCollection:
 
     def __post_init__(self) -> None:
         if self.ids is None:
-            items = user_catalog().search(Query(self.name))
-            if not items or any("jeoview:wavelength" not in item.properties for item in items):
-                raise CollectionError(
-                    f"{self.name!r} holds no interferograms; make it with from_files, from_licsar ..."
-                )
-            ordered = sorted(items, key=lambda item: item.id)
-            object.__setattr__(self, "ids", tuple(item.id for item in ordered))
+            makers = "interferograms; make it with from_files, from_licsar ..."
+            object.__setattr__(self, "ids", ids_of(self.name, "jeoview:wavelength", makers, lambda item: item.id))
 
     # -- readers ---------------------------------------------------------------------------------
 
@@ -122,7 +116,7 @@ class InterferogramCollection:
         options = PairOptions(wavelength, sign, nodata, None, coherence_scale, baselines or {})
         asked = as_path(unwrapped, "from_files")
         title = name or f"interferograms-{digest(str(asked.absolute()))[:12]}"
-        return _registered(title, _matches(unwrapped), _matches(coherence) if coherence else [], options)
+        return _registered(title, matches(unwrapped), matches(coherence) if coherence else [], options)
 
     @classmethod
     def from_pyrate(cls, folder: str | Path, name: str | None = None) -> InterferogramCollection:
@@ -361,14 +355,6 @@ class InterferogramCollection:
                 "keeps an arbitrary constant"
             )
         return self.place
-
-
-def _matches(pattern: str) -> list[Path]:
-    asked = as_path(pattern, "the pattern of interferograms")
-    found = [Path(match).absolute() for match in sorted(glob.glob(str(asked), recursive=True))]  # noqa: PTH207 - absolute
-    if not found:
-        raise SourceError(f"no file matches {asked.name!r} there")
-    return found
 
 
 def _registered(

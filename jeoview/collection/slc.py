@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jeoview.catalog import Item, Query
+from jeoview.catalog import Item
 from jeoview.catalog.times import parse_time
-from jeoview.collection.files import register
-from jeoview.collection.frozen import user_catalog
-from jeoview.collection.slc_files import matches, places_of, series_image
+from jeoview.collection.files import matches, register
+from jeoview.collection.frozen import ids_of, user_catalog
+from jeoview.collection.slc_files import places_of, series_image
 from jeoview.engine import Engine
 from jeoview.errors import BandError, CollectionError, ParameterError, SourceError, choices
 from jeoview.graph import digest
@@ -58,13 +58,8 @@ class SlcCollection:
 
     def __post_init__(self) -> None:
         if self.ids is None:
-            items = user_catalog().search(Query(self.name))
-            if not items or any("jeoview:frame" not in item.properties for item in items):
-                raise CollectionError(
-                    f"{self.name!r} holds no complex radar images; make it with from_files, from_description, from_zarr, from_cslc"
-                )
-            ordered = sorted(items, key=lambda item: item.datetime)
-            object.__setattr__(self, "ids", tuple(item.id for item in ordered))
+            makers = "complex radar images; make it with from_files, from_description, from_zarr, from_cslc"
+            object.__setattr__(self, "ids", ids_of(self.name, "jeoview:frame", makers, lambda item: item.datetime))
 
     # -- readers ---------------------------------------------------------------------------------
 

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Sequence
 from pathlib import Path
 
 from jeoview.catalog import Item
 from jeoview.collection.frozen import store_items
-from jeoview.errors import ParameterError, SourceError
+from jeoview.errors import ParameterError
 from jeoview.image import Image, apply
 from jeoview.io.products.slc_places import Lookup, Places, Variable
 from jeoview.quantities import Dates
-
-
-def matches(pattern: str) -> list[Path]:
-    """The files and folders of a pattern, in order.
-
-    Raises
-    ------
-    SourceError
-        If there is none.
-    """
-    found = [Path(match).absolute() for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207 - absolute
-    if not found:
-        raise SourceError(f"no file matches {Path(pattern).name!r} there")
-    return found
 
 
 def places_of(

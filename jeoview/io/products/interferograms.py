@@ -60,10 +60,19 @@ class PairOptions:
             raise ParameterError(
                 f"sign is {self.sign!r}; expected 'away' or 'towards': the motion that positive phase means"
             )
-        if not isinstance(self.wavelength, (int, float)) or not 0.001 < self.wavelength < 2:
-            raise ParameterError(
-                f"wavelength is {self.wavelength!r}; expected metres, for instance {SENTINEL_1} (Sentinel-1)"
-            )
+        check_wavelength(self.wavelength)
+
+
+def check_wavelength(value: object) -> None:
+    """Refuse what is no wavelength of a radar in metres.
+
+    Raises
+    ------
+    ParameterError
+        Which says what was given.
+    """
+    if not isinstance(value, (int, float)) or not 0.001 < value < 2:
+        raise ParameterError(f"wavelength is {value!r}; expected metres, for instance {SENTINEL_1} (Sentinel-1)")
 
 
 def pair_of(path: Path) -> Pair | None:

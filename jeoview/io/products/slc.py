@@ -15,10 +15,10 @@ from typing import Any
 
 from jeoview.catalog.items import Item
 from jeoview.catalog.times import format_time
-from jeoview.errors import ParameterError, SourceError, choices
+from jeoview.errors import SourceError, choices
 from jeoview.io.products.common import date_in_name
 from jeoview.io.products.generic import guess_date
-from jeoview.io.products.interferograms import SENTINEL_1
+from jeoview.io.products.interferograms import SENTINEL_1, check_wavelength
 from jeoview.io.products.slc_places import Ground, Places, Variable, ground_of, header
 
 MAX_TEXT = 1 << 20
@@ -46,10 +46,7 @@ class SlcOptions:
     properties: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not 0.001 < self.wavelength < 2:
-            raise ParameterError(
-                f"wavelength is {self.wavelength!r}; expected metres, for instance {SENTINEL_1} (Sentinel-1)"
-            )
+        check_wavelength(self.wavelength)
 
 
 @dataclass(frozen=True, slots=True)
