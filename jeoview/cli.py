@@ -81,7 +81,7 @@ def _ingest(given: argparse.Namespace) -> int:
         print(f"left out {len(scan.skipped)} of {count + len(scan.skipped)}:", file=sys.stderr)
         _print_reasons(scan.skipped)
     if scan.beside:
-        print(f"not looked into, {len(scan.beside)}:", file=sys.stderr)
+        print(f"also there, {len(scan.beside)}:", file=sys.stderr)
         _print_reasons(scan.beside)
     if given.dry_run:
         print("nothing was ingested: it is a dry run", file=sys.stderr)

@@ -363,7 +363,7 @@ def test_ingest_recognises_stacks_and_results(tmp_path: Path) -> None:
     made.aria(root / "aria", "20200113", "20200101", made.ramp())
     assert main(["ingest", str(root)]) == 0
     names = set(user_catalog().collections())
-    expected = {"023A_05123_131313", "hawaii", "aria", "insar-velocity", "insar-hawaii-timeseries"}
+    expected = {"023A_05123_131313", "hawaii", "aria", "insar-hawaii-velocity", "insar-hawaii-timeseries"}
     assert names == expected | {f"{name}-geometry" for name in ("023A_05123_131313", "hawaii", "aria")}
     assert len(jv.InterferogramCollection("hawaii")) == 2
     assert render(jv.InterferogramCollection("aria").geometry())[2, 0, 0] > 0.7

@@ -244,7 +244,7 @@ def test_stacks_that_are_none(tmp_path: Path) -> None:
         SlcCollection.from_files(str(tmp_path / "nodate.tif"))
     with pytest.raises(ParameterError, match="wavelength"):
         SlcCollection.from_files(str(tmp_path / "a_20160814.tif"), wavelength=55.0)
-    with pytest.raises(ParameterError, match="wavelength is '5.5 cm'; expected metres"):
+    with pytest.raises(ParameterError, match=r"wavelength is '5\.5 cm'; expected metres"):
         SlcCollection.from_files(str(tmp_path / "a_20160814.tif"), wavelength="5.5 cm")  # type: ignore[arg-type]
     (tmp_path / "folders" / "inner").mkdir(parents=True)
     with pytest.raises(SourceError, match=r"'\*' matches folders alone; for the files in them write '\*/\*\.tif'"):

@@ -17,10 +17,11 @@ from jeoview.catalog.items import Item
 from jeoview.projection import Bounds
 
 _NUMBERED = re.compile(r"B\d+(_\d+)?", re.ASCII)
-_DATE = re.compile(r"\d+|\d{6,8}T?\d*Z?", re.ASCII)
+_DATE = re.compile(r"\d+|\d{6,8}T?\d*Z?", re.ASCII | re.IGNORECASE)
 _TOLD_APART = ("jeoview:track", "jeoview:wavelength", "jeoview:sign", "sat:orbit_state")
 # Scenes beside each other overlap by less, those of one place by more.
 SAME_PLACE = 0.5
+MOST_WORDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,8 @@ class Loose:
     ----------
     item : Item
         Its scene.
-    words : tuple of str
-        Those of its path below the folder, without dates and numbers.
+    path : Path
+        Where it lies, from the folder that is looked through.
     within : tuple of str
         Words of folders that count even where nothing else differs: those of results of interferometry, whose tracks
         lie in folders.
@@ -41,9 +42,14 @@ class Loose:
     """
 
     item: Item
-    words: tuple[str, ...]
+    path: Path
     within: tuple[str, ...] = ()
     result: bool = False
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Those of its path."""
+        return words_of(self.path)
 
     @property
     def layout(self) -> tuple[object, ...]:
@@ -122,6 +128,11 @@ def _names(groups: Sequence[Sequence[Loose]]) -> list[str]:
 
 
 def _offered(group: Sequence[Loose]) -> tuple[str, str, str]:
-    shared = [word for word in group[0].words if len(word) > 1 and all(word in file.words for file in group)]
-    words = "-".join(dict.fromkeys(shared))
-    return group[0].bands, words, f"{group[0].bands}-{words}".strip("-")
+    """Its bands, the first words that its files share, and both; each behind the folders that it lies in."""
+    stems = [words_of(Path(file.path.name)) for file in group]
+    shared = [word for word in stems[0] if len(word) > 1 and all(word in words for words in stems)]
+    words = "-".join(list(dict.fromkeys(shared))[:MOST_WORDS])
+    home = Path(os.path.commonpath([file.path.parent for file in group])).parts
+    bands = group[0].bands
+    first, second, third = ("-".join(filter(None, (*home, *said))) for said in ((bands,), (words,), (bands, words)))
+    return first, second, third

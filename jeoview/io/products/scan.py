@@ -267,7 +267,7 @@ class _Walk:
                 self.pairs.append(path)
             else:
                 item = file_item(file, "", self._id(path), self._time(path), FileOptions())
-                self.loose.append(Loose(item, words_of(path.relative_to(self.root))))
+                self.loose.append(Loose(item, path.relative_to(self.root)))
         except (SourceError, RefusedError) as error:
             self.skipped.append((path.name, str(error)))
 
@@ -293,9 +293,7 @@ class _Walk:
             self._take(_Found(name, CollectionInfo(name, f"Displacement of {path.name}"), result.as_scenes(), file))
         else:
             within = tuple(word for word in words_of(inner.parent / "_") if word.isalpha())
-            self.loose += [
-                Loose(replace(item, id=self._id(path)), words_of(inner), within, result=True) for item in result.items
-            ]
+            self.loose += [Loose(replace(item, id=self._id(path)), inner, within, result=True) for item in result.items]
         return True
 
     # -- names -----------------------------------------------------------------------------------
