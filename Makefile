@@ -1,6 +1,7 @@
 ## make demo     install, prepare the demo collections, start JupyterLab on the first notebook
 ##               (HEADLESS=1: run the notebook without a browser, results in demo-output/)
 ## make test     all tests (PYTEST_ARGS="tests/unit -x" narrows them)
+## make peers    the tests that need MintPy, which is installed for them in .bench-mintpy (a minute, 0.8 GB)
 ## make check    linter, format, types, import contracts, sizes, dependencies (make -k check: all of them after a failure)
 ## make format   let the linter and the formatter repair what they can
 ## make bench    side by side with titiler and MintPy, results in benchmarks/ (BENCH_ARGS="--only insar": a part)
@@ -16,7 +17,7 @@ PINS := pyproject.toml constraints.txt
 # compat: the folder of the checkout stands on the path itself; else a clone named jeoview hides the package above it.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt --config-settings editable_mode=compat
 
-.PHONY: help demo test check check-lint check-format check-types check-imports check-sizes check-dependencies format bench pin clean
+.PHONY: help demo test peers check check-lint check-format check-types check-imports check-sizes check-dependencies format bench pin clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -67,6 +68,10 @@ test: $(VENV)/.installed-test
 	@$(MAKE) --no-print-directory $(VENV)/.compiled
 	@sh scripts/install-test-tools.sh
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+peers: $(VENV)/.installed-test $(BENCH_MINTPY)/.installed
+	@$(MAKE) --no-print-directory $(VENV)/.compiled
+	MINTPY_REQUIRED=1 $(BIN)/python -m pytest tests/peers/test_mintpy.py tests/peers/test_insar_peers.py -k mintpy
 
 check: check-lint check-format check-types check-imports check-sizes check-dependencies
 

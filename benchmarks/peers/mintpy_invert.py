@@ -3,7 +3,8 @@
     python mintpy_invert.py INPUT.npz OUTPUT.npz
 
 INPUT: ``phase`` (pair, pixel) rad with NaN, ``earlier``, ``later`` (pair,) positions in ``dates`` (date,) YYYYMMDD,
-``weight_sqrt`` (pair, pixel) or empty, ``wavelength``, ``repeat``. OUTPUT: ``series`` (date, pixel) m,
+``weight_sqrt`` (pair, pixel) or empty, ``wavelength``, ``repeat``; or, in the place of ``weight_sqrt``, ``coherence`` (pair, pixel),
+``weight`` (MintPy's name: coh, fim, var) and ``looks`` (independent), for weights of MintPy's own. OUTPUT: ``series`` (date, pixel) m,
 ``coherence`` (pixel,), ``velocity`` and ``std`` (pixel,) m/yr, ``seconds`` (repeat,) of all but the std.
 """
 
@@ -15,6 +16,7 @@ import time
 
 import numpy as np
 from mintpy.ifgram_inversion import estimate_timeseries
+from mintpy.simulation import decorrelation
 from mintpy.utils import time_func
 
 
@@ -53,10 +55,20 @@ def fit(series, dates):
     return found[1], np.sqrt(inverse[1, 1] * variance)
 
 
+def roots(given):
+    """Square roots of the weights as `calc_weight_sqrt` makes them; None without weights."""
+    if "coherence" in given:
+        weight = decorrelation.coherence2weight(
+            given["coherence"], str(given["weight"]), L=int(given["looks"]), print_msg=False
+        )
+        return np.sqrt(weight)
+    return given["weight_sqrt"] if given["weight_sqrt"].size else None
+
+
 def main():
     given = np.load(sys.argv[1])
     dates = [str(date) for date in given["dates"]]
-    weight_sqrt = given["weight_sqrt"] if given["weight_sqrt"].size else None
+    weight_sqrt = roots(given)
     matrices = design(given["earlier"], given["later"], dates)
     seconds = []
     for _ in range(int(given["repeat"])):

@@ -1,13 +1,8 @@
-"""Real interferograms of Mexico City against plain least squares, and against MintPy where it is installed.
-
-MintPy runs in an environment of its own: its python is ``MINTPY_PYTHON``, else that of ``.bench-mintpy``.
-"""
+"""Real interferograms of Mexico City against plain least squares, and against MintPy where it is installed."""
 
 from __future__ import annotations
 
 import csv
-import os
-import subprocess
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +18,8 @@ from jeoview.grid import Grid, web_mercator
 from jeoview.operators import insar, insar_decompose, insar_quality
 from jeoview.operators.velocity import velocity
 from jeoview.raster import Kind, Raster
+from tests.peers import mintpy
 
-ROOT = Path(__file__).resolve().parents[2]
 WAVELENGTH = 0.05550415767769124
 # 7 x 7 pixels round row 8, column 7, as the README of the data.
 REFERENCE = np.s_[5:12, 4:11]
@@ -176,35 +171,28 @@ def test_dates_without_pairs_are_unknown_where_mintpy_gives_zeros(pairs: Pairs) 
 
 
 @pytest.fixture(scope="module")
-def mintpy() -> str:
-    python = os.environ.get("MINTPY_PYTHON") or str(ROOT / ".bench-mintpy" / "bin" / "python")
-    if not Path(python).exists() or subprocess.run([python, "-c", "import mintpy"], check=False).returncode:
-        pytest.skip("MintPy is not installed: set MINTPY_PYTHON to a python that has it")
-    return python
+def python() -> str:
+    return mintpy.find()
 
 
 @pytest.mark.parametrize("weight", ["none", "coherence", "fisher"])
-def test_equals_mintpy(pairs: Pairs, mintpy: str, weight: str, tmp_path: Path) -> None:
+def test_equals_mintpy(pairs: Pairs, python: str, weight: str, tmp_path: Path) -> None:
     coherence = np.clip(np.nan_to_num(pairs.stack.array[:, 1]).reshape(30, -1).astype(np.float64), 0.001, 0.999)
     given = {"none": np.empty(0), "coherence": np.sqrt(coherence)}
     given["fisher"] = np.sqrt(2 * coherence**2 / (1 - coherence**2))
     # One pixel in three where MintPy goes one by one.
     step = 1 if weight == "none" else 3
     weights = given[weight][:, ::step] if weight != "none" else given[weight]
-    np.savez(
-        tmp_path / "in.npz",
+    theirs = mintpy.invert(
+        python,
+        tmp_path,
         phase=pairs.phase[:, ::step].astype(np.float32),
         weight_sqrt=weights,
         earlier=pairs.earlier,
         later=pairs.later,
         dates=np.array(pairs.days),
         wavelength=WAVELENGTH,
-        repeat=1,
     )
-    script = ROOT / "benchmarks" / "peers" / "mintpy_invert.py"
-    subprocess.run([mintpy, str(script), str(tmp_path / "in.npz"), str(tmp_path / "out.npz")], check=True)
-    with np.load(tmp_path / "out.npz") as out:
-        theirs = {name: out[name] for name in ("series", "coherence", "velocity", "std")}
     series = insar.invert(pairs.referenced, wavelength=WAVELENGTH, weight=weight)  # type: ignore[arg-type]
     quality = insar_quality.inversion_quality(pairs.referenced, weight=weight)  # type: ignore[arg-type]
     ours, fitted = series.array.reshape(13, -1)[:, ::step], velocity(series).array.reshape(3, -1)[:, ::step]
