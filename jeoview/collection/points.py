@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jeoview.catalog import Band
 from jeoview.catalog.times import format_time
 from jeoview.collection import files
 from jeoview.collection.files import as_path
+from jeoview.collection.frozen import freeze, user_catalog
 from jeoview.errors import BandError, CollectionError, ParameterError, choices
 from jeoview.grid import Grid, Lattice
 from jeoview.image import Image
+from jeoview.io.products.common import BandFile, make_item
 from jeoview.io.products.egms import CRS, UNITS, PointTable, read_points
+from jeoview.io.products.stacks import midnight
 from jeoview.io.write import BandText, CogProfile, write_cog
 from jeoview.operators.velocity import velocity
 from jeoview.projection import WGS84, Bounds, transform
@@ -190,14 +194,58 @@ class PointCollection:
         """
         names = (value,) if isinstance(value, str) else tuple(value)
         columns = [self._numbers(name) for name in names]
-        grid, where = self._cells(cell)
-        array = np.stack([_mean(column, where, grid) for column in columns])
+        array, grid = self._means(np.stack(columns), cell)
         path = _home(folder) / f"{self.table.name}-{_key(array, names, grid)}.tif"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            texts = tuple(BandText(name, unit=UNITS.get(name, "")) for name in names)
-            write_cog(path, array, CogProfile(grid, texts, "float32", nodata=float("nan")))
+        _write(path, array, grid, tuple(BandText(name, unit=UNITS.get(name, "")) for name in names))
         return files.open_file(path)
+
+    def displacement(self, *, cell: float = 100.0, folder: str | Path | None = None) -> Image:
+        """The mean displacement of the points in every cell of a grid at every date: what an inspector shows at a click.
+
+        Parameters
+        ----------
+        cell : float
+            Metres, as in `image`, whose cells these are.
+        folder : str or Path, optional
+            Where the rasters, one a date, are kept; beside the store by default.
+
+        Returns
+        -------
+        Image
+            Series of one band ``displacement``, metres, positive towards the satellite (L3: up or east); NaN where no point
+            lies.
+
+        Raises
+        ------
+        CollectionError
+            If the points have no series.
+        ParameterError
+            If the cells are too many or not positive.
+        """
+        if not self.dates:
+            raise CollectionError(f"the points {self.table.name!r} have no displacement series")
+        array, grid = self._means(self.table.displacement.T, cell)
+        key = _key(array, self.dates, grid)
+        name, home = f"series-{key}", _home(folder) / f"{self.table.name}-{key}"
+        items = []
+        # A file a date: one with all dates would be read whole for each of them.
+        for day, layer in zip(self.dates, array, strict=True):
+            path = home / f"{day}.tif"
+            _write(path, layer[None], grid, (BandText("displacement", unit="m"),))
+            when = midnight(dt.date.fromisoformat(day))
+            items.append(make_item(name, day, when, [BandFile(Band("displacement", "", unit="m"), path)], {}))
+        files.register(name, self.table.name, items)
+        return freeze(user_catalog().collection(name), items)
+
+    def _means(self, values: NDArray[Any], cell: float) -> tuple[Floats, Grid]:
+        """The mean of each row of values in the cells, (row, y, x), and where they lie."""
+        grid, where = self._cells(cell)
+        if len(values) * grid.height * grid.width > MAX_CELLS:
+            raise ParameterError(
+                f"{len(values)} layers of {grid.height} x {grid.width} cells are more than {MAX_CELLS:,} values; choose a "
+                "larger cell, or cut the points with filter_bounds"
+            )
+        return np.stack([_mean(row, where, grid) for row in values]), grid
 
     def _numbers(self, name: str) -> NDArray[np.float64]:
         column = self[name]
@@ -238,6 +286,13 @@ def validated(options: dict[str, Any]) -> dict[str, Any]:
     from jeoview.operator import find
 
     return dict(find("velocity").validate(options))
+
+
+def _write(path: Path, array: Floats, grid: Grid, texts: tuple[BandText, ...]) -> None:
+    """Keep the cells; what is there already holds the same, for its name does."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_cog(path, array, CogProfile(grid, texts, "float32", nodata=float("nan")))
 
 
 def _mean(values: NDArray[np.float64], where: NDArray[np.int64], grid: Grid) -> Floats:

@@ -16,6 +16,7 @@ from jeoview.engine import Engine
 from jeoview.errors import BandError, CollectionError, JeoviewError, ParameterError
 from jeoview.grid import Grid, Lattice, region_grid
 from jeoview.projection import transform
+from jeoview.raster import Kind
 
 TRACKS = ("EGMS_L2b_022_0845_IW2_VV_2020_2024_1", "EGMS_L2b_117_0227_IW2_VV_2020_2024_1")
 NEW = "pid,mp_type,latitude,longitude,easting,northing,height_ortho,rmse_ts,los_east,los_north,los_up,mean_velocity,20200103,20200115"
@@ -127,6 +128,24 @@ def test_cells_hold_the_mean_of_their_points(ustica: list[jv.PointCollection]) -
     assert np.isfinite(on_map).mean() > 0.1
 
 
+def test_the_series_of_a_cell_is_the_mean_of_its_points(ustica: list[jv.PointCollection]) -> None:
+    west, south, *_ = ustica[0].bounds
+    points = ustica[0].filter_bounds((west, south, west + 0.01, south + 0.01))
+    series = points.displacement(cell=50)
+    assert (series.kind, series.bands, series.unit) == (Kind.SERIES, ("displacement",), "m")
+    y, x = int(-points["northing"][0] // 50), int(points["easting"][0] // 50)
+    inside = (points["easting"] // 50 == x) & (-points["northing"] // 50 == y)
+    cell = Grid(Lattice("EPSG:3035", (50.0, 50.0), 0.0, 0.0), y, x, 1, 1)
+    found = Engine.default().render(series.node, cell)
+    assert [date[:10] for date in found.dates] == list(points.dates)
+    np.testing.assert_allclose(found.array[:, 0, 0, 0], points.table.displacement[inside].mean(axis=0), atol=1e-6)
+    # A dot of the series stands where the dot of the velocity does.
+    around = cell.pad(2)
+    velocity, dates = (one.dots(radius=2) for one in (points.image(cell=50), series))
+    where = np.isfinite(Engine.default().render(velocity.node, around).array[0])
+    assert (np.isfinite(Engine.default().render(dates.node, around).array[0, 0]) == where).all()
+
+
 def test_points_near_a_place_and_as_a_table(ustica: list[jv.PointCollection]) -> None:
     near = ustica[0].filter_bounds((13.17, 38.70, 13.18, 38.71))
     assert 100 < len(near) < len(ustica[0])
@@ -222,5 +241,7 @@ def test_questions_that_cannot_be_answered(tmp_path: Path) -> None:
         points.image("pid")
     with pytest.raises(ParameterError, match="cell is 0"):
         points.image(cell=0)
+    with pytest.raises(ParameterError, match="cell is -1"):
+        points.displacement(cell=-1)
     with pytest.raises(ParameterError, match="no parameter 'modle'"):
         points.velocity(modle="annual")
