@@ -483,7 +483,10 @@ class Image:
         """
         ...
     def height_correlation(
-        self, height: Operand, region: Sequence[float | Parameter] | None = None, zoom: int | Parameter | None = None
+        self,
+        height: Operand,
+        region: Sequence[float | Parameter] | Mapping[str, Any] | None = None,
+        zoom: int | Parameter | None = None,
     ) -> Image:
         r"""A line phase = k h + c of every pair or date, by least squares over a region.
 
@@ -506,7 +509,7 @@ class Image:
 
         Notes
         -----
-        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile.
+        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across; or pixels of a file as they are, a dict of crs, resolution, corner (left, top) and shape (rows, columns). Fitted once and stored, never per tile.
         """
         ...
     def interferogram(self, b: Operand) -> Image:
@@ -992,7 +995,7 @@ class Image:
         """
         ...
     def ps_reference(
-        self, region: Sequence[float | Parameter] | None = None, zoom: int | Parameter | None = None
+        self, region: Sequence[float | Parameter] | Mapping[str, Any] | None = None, zoom: int | Parameter | None = None
     ) -> Image:
         r"""Phase of every date over a small area that is taken not to move: the angle of the sum of its phasors.
 
@@ -1006,7 +1009,7 @@ class Image:
 
         Notes
         -----
-        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile.
+        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across; or pixels of a file as they are, a dict of crs, resolution, corner (left, top) and shape (rows, columns). Fitted once and stored, never per tile.
         """
         ...
     def ps_referenced(self, table: Operand) -> Image:
@@ -1070,7 +1073,7 @@ class Image:
     def quantiles(
         self,
         q: Sequence[float | Parameter] = ...,
-        region: Sequence[float | Parameter] | None = None,
+        region: Sequence[float | Parameter] | Mapping[str, Any] | None = None,
         zoom: int | Parameter | None = None,
     ) -> Image:
         r"""Quantiles of every band over a declared region, linear between ranks as numpy.
@@ -1089,13 +1092,13 @@ class Image:
         -----
         NaN (no data) is left out.
 
-        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile.
+        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across; or pixels of a file as they are, a dict of crs, resolution, corner (left, top) and shape (rows, columns). Fitted once and stored, never per tile.
         """
         ...
     def ramps(
         self,
         degree: int | Parameter = 1,
-        region: Sequence[float | Parameter] | None = None,
+        region: Sequence[float | Parameter] | Mapping[str, Any] | None = None,
         zoom: int | Parameter | None = None,
     ) -> Image:
         r"""A plane or a quadratic surface of every pair, by least squares over a region.
@@ -1116,11 +1119,11 @@ class Image:
 
         Notes
         -----
-        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile.
+        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across; or pixels of a file as they are, a dict of crs, resolution, corner (left, top) and shape (rows, columns). Fitted once and stored, never per tile.
         """
         ...
     def reference_phase(
-        self, region: Sequence[float | Parameter] | None = None, zoom: int | Parameter | None = None
+        self, region: Sequence[float | Parameter] | Mapping[str, Any] | None = None, zoom: int | Parameter | None = None
     ) -> Image:
         r"""Median phase of every pair over a small area that is taken not to move.
 
@@ -1135,7 +1138,7 @@ class Image:
 
         Notes
         -----
-        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile.
+        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across; or pixels of a file as they are, a dict of crs, resolution, corner (left, top) and shape (rows, columns). Fitted once and stored, never per tile.
         """
         ...
     def referenced(self, table: Operand) -> Image:
@@ -1246,7 +1249,7 @@ class Image:
         """
         ...
     def series_reference(
-        self, region: Sequence[float | Parameter] | None = None, zoom: int | Parameter | None = None
+        self, region: Sequence[float | Parameter] | Mapping[str, Any] | None = None, zoom: int | Parameter | None = None
     ) -> Image:
         r"""Median displacement at every date over a small area that is taken not to move.
 
@@ -1258,7 +1261,7 @@ class Image:
 
         Notes
         -----
-        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile.
+        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across; or pixels of a file as they are, a dict of crs, resolution, corner (left, top) and shape (rows, columns). Fitted once and stored, never per tile.
         """
         ...
     def series_referenced(self, table: Operand) -> Image:
@@ -1275,8 +1278,8 @@ class Image:
         r"""Mean of the valid pixels around, with weights that are close to a Gaussian.
 
         Three means over square windows one after the other, of values and of where they are (Wells 1986): valid pixels alone
-        count. A length in metres of more than 16 pixels of the map (at the equator) is computed on pixels 2, 4, 8 ... times as
-        large, of which there are then 8 to 16 in ``sigma``, and interpolated between them: 20 km at any zoom costs what 16 pixels do.
+        count. A length in metres of more than 12 pixels of the map (at the equator) is computed on pixels 2, 4, 8 ... times as
+        large, of which there are then 6 to 12 in ``sigma``, and interpolated between them: 20 km at any zoom costs what 12 pixels do.
 
         Parameters
         ----------

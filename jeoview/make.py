@@ -13,7 +13,7 @@ from jeoview.errors import ParameterError, choices
 from jeoview.graph import Argument, Node, Parameter, freeze, parameters, thaw, walk
 from jeoview.grid import check_bounds, zoom_for
 from jeoview.operator import Input, Mode, Operator, Schema, band_fields, find, later_fields
-from jeoview.quantities import plain, short
+from jeoview.quantities import Window, plain, short
 from jeoview.raster import Kind
 
 
@@ -216,12 +216,22 @@ def _declared_region(found: Operator, plain: Mapping[str, Argument], schema: Sch
         if zoom is not None:
             raise ParameterError(f"{found.name}: zoom={zoom} belongs to a fixed region; the view has its own zoom")
         return {}
+    if isinstance(region, Mapping):
+        return {"region": _checked_window(found.name, region, zoom)}
     region = schema.bbox if region is None else region
     if region is None:
         raise ParameterError(f"{found.name}: the image says no extent; give region=(west, south, east, north)")
     box = check_bounds(region)
     pixels = FIT_PIXELS if found.mode is Mode.FIT else FULL_PIXELS
     return {"region": box, "zoom": zoom_for(box, pixels) if zoom is None else zoom}
+
+
+def _checked_window(name: str, region: Mapping[str, Any], zoom: Argument) -> Argument:
+    if zoom is not None:
+        raise ParameterError(
+            f"{name}: zoom={zoom} belongs to a region in degrees; pixels of a file have their own size"
+        )
+    return _json(Window.of(Window.model_validate(dict(region)).grid))
 
 
 def _flat(values: Any) -> list[Any]:

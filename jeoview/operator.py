@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from jeoview.errors import ChainError, ParameterError, choices
 from jeoview.grid import Grid, Lattice
-from jeoview.quantities import Box, Later, Zoom, plain, short
+from jeoview.quantities import Box, Later, Window, Zoom, plain, short
 from jeoview.raster import Kind, Raster, Table
 from jeoview.schema import Names as Names  # noqa: PLC0414 - handed on
 from jeoview.schema import Schema as Schema  # noqa: PLC0414
@@ -43,7 +43,7 @@ class Mode(Enum):
 # An operator that works on a whole area says which one; both are part of the chain.
 _REGION_FIELDS: Mapping[Mode, dict[str, Any]] = {
     Mode.FULL: {"region": (Box | Literal["view"], "view"), "zoom": (Zoom | None, None)},
-    Mode.FIT: {"region": (Box | None, None), "zoom": (Zoom | None, None)},
+    Mode.FIT: {"region": (Box | Window | None, None), "zoom": (Zoom | None, None)},
 }
 Options = Mapping[str, Any]
 
@@ -73,7 +73,8 @@ _REGION_NOTES = {
     ),
     Mode.FIT: (
         "``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; "
-        "by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile."
+        "by default that at which it is about 1,000 pixels across; or pixels of a file as they are, a dict of crs, "
+        "resolution, corner (left, top) and shape (rows, columns). Fitted once and stored, never per tile."
     ),
 }
 _NATIVE_NOTE = (

@@ -21,6 +21,7 @@ from jeoview.native import Landing, Locate, landing, locate_in_chain
 from jeoview.operator import Mode, Names, all_demand, find
 from jeoview.plan import Cost, Edge, Measure, Place, Plan, Stage, Step, cost, padding, time_axis
 from jeoview.projection import is_sensor
+from jeoview.quantities import Window
 from jeoview.raster import Kind
 
 __all__ = [
@@ -281,8 +282,7 @@ def _plan_barrier(node: Node, demand: _Demand, area: _Area, steps: dict[Place, S
 def _barrier_area(node: Node, area: _Area) -> _Area:
     view, most = area.view, area.limits.max_barrier_pixels
     if not _works_on_view(node):
-        options = options_of(node)
-        grid = region_grid(options["region"], zoom=options["zoom"], max_pixels=most)
+        grid = _fixed_region(node, most)
         # Inside a fixed region the view is that region: what is fixed must not hang on what somebody looks at.
         return replace(area, view=grid, dependent=frozenset())
     if view.height * view.width > most:
@@ -291,6 +291,17 @@ def _barrier_area(node: Node, area: _Area) -> _Area:
             "Ask for a smaller area, or give it a region and a lower zoom"
         )
     return area
+
+
+def _fixed_region(node: Node, most: int) -> Grid:
+    options = options_of(node)
+    region = options["region"]
+    if not isinstance(region, Window):
+        return region_grid(region, zoom=options["zoom"], max_pixels=most)
+    rows, cols = region.shape
+    if rows * cols > most:
+        raise LimitError(f"{node.operator}: the region has {rows} x {cols} pixels; the limit is {most:,}")
+    return region.grid
 
 
 def _step(node: Node, stage: Stage | None, demand: _Demand, places: dict[str, Place], area: _Area) -> Step:

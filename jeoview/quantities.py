@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jeoview.errors import ParameterError
 from jeoview.graph import Parameter, digest
-from jeoview.grid import Grid
-from jeoview.projection import ground_scale, is_geographic, metres_per_unit
+from jeoview.grid import Grid, Lattice
+from jeoview.projection import canonical_crs, ground_scale, is_geographic, metres_per_unit
 
 
 class BandReference:
@@ -43,6 +43,33 @@ class Metres(BaseModel):
         dx = grid.lattice.resolution[0] * metres_per_unit(grid.crs)
         scale = cos_latitude(y) if is_geographic(grid.crs) else ground_scale(grid.crs, y)
         return int(self.metres / (dx * scale) + 0.5)
+
+
+Size = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Window(BaseModel):
+    """Whole pixels of a file's own lattice: an area that is read pixel by pixel as it was stored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    crs: str = Field(max_length=20_000)
+    resolution: tuple[Size, Size]
+    corner: tuple[float, float]
+    shape: tuple[Count, Count]
+
+    @classmethod
+    def of(cls, grid: Grid) -> Window:
+        """The pixels of a grid."""
+        left, _, _, top = grid.bounds
+        return cls(crs=grid.crs, resolution=grid.lattice.resolution, corner=(left, top), shape=grid.shape)
+
+    @property
+    def grid(self) -> Grid:
+        """The pixels; the first one is (0, 0)."""
+        lattice = Lattice(canonical_crs(self.crs), self.resolution, *self.corner)
+        return Grid(lattice, 0, 0, *self.shape)
 
 
 # Of the equator of WGS 84.

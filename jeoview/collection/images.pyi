@@ -588,7 +588,10 @@ class ImageCollection:
         """
         ...
     def height_correlation(
-        self, height: Operand, region: Sequence[float | Parameter] | None = None, zoom: int | Parameter | None = None
+        self,
+        height: Operand,
+        region: Sequence[float | Parameter] | Mapping[str, Any] | None = None,
+        zoom: int | Parameter | None = None,
     ) -> Image:
         r"""A line phase = k h + c of every pair or date, by least squares over a region.
 
@@ -611,7 +614,7 @@ class ImageCollection:
 
         Notes
         -----
-        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile.
+        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across; or pixels of a file as they are, a dict of crs, resolution, corner (left, top) and shape (rows, columns). Fitted once and stored, never per tile.
         """
         ...
     def interferogram(self, b: Operand) -> Image:
@@ -1097,7 +1100,7 @@ class ImageCollection:
         """
         ...
     def ps_reference(
-        self, region: Sequence[float | Parameter] | None = None, zoom: int | Parameter | None = None
+        self, region: Sequence[float | Parameter] | Mapping[str, Any] | None = None, zoom: int | Parameter | None = None
     ) -> Image:
         r"""Phase of every date over a small area that is taken not to move: the angle of the sum of its phasors.
 
@@ -1111,7 +1114,7 @@ class ImageCollection:
 
         Notes
         -----
-        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile.
+        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across; or pixels of a file as they are, a dict of crs, resolution, corner (left, top) and shape (rows, columns). Fitted once and stored, never per tile.
         """
         ...
     def ps_referenced(self, table: Operand) -> Image:
@@ -1175,7 +1178,7 @@ class ImageCollection:
     def quantiles(
         self,
         q: Sequence[float | Parameter] = ...,
-        region: Sequence[float | Parameter] | None = None,
+        region: Sequence[float | Parameter] | Mapping[str, Any] | None = None,
         zoom: int | Parameter | None = None,
     ) -> Image:
         r"""Quantiles of every band over a declared region, linear between ranks as numpy.
@@ -1194,13 +1197,13 @@ class ImageCollection:
         -----
         NaN (no data) is left out.
 
-        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile.
+        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across; or pixels of a file as they are, a dict of crs, resolution, corner (left, top) and shape (rows, columns). Fitted once and stored, never per tile.
         """
         ...
     def ramps(
         self,
         degree: int | Parameter = 1,
-        region: Sequence[float | Parameter] | None = None,
+        region: Sequence[float | Parameter] | Mapping[str, Any] | None = None,
         zoom: int | Parameter | None = None,
     ) -> Image:
         r"""A plane or a quadratic surface of every pair, by least squares over a region.
@@ -1221,11 +1224,11 @@ class ImageCollection:
 
         Notes
         -----
-        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile.
+        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across; or pixels of a file as they are, a dict of crs, resolution, corner (left, top) and shape (rows, columns). Fitted once and stored, never per tile.
         """
         ...
     def reference_phase(
-        self, region: Sequence[float | Parameter] | None = None, zoom: int | Parameter | None = None
+        self, region: Sequence[float | Parameter] | Mapping[str, Any] | None = None, zoom: int | Parameter | None = None
     ) -> Image:
         r"""Median phase of every pair over a small area that is taken not to move.
 
@@ -1240,7 +1243,7 @@ class ImageCollection:
 
         Notes
         -----
-        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile.
+        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across; or pixels of a file as they are, a dict of crs, resolution, corner (left, top) and shape (rows, columns). Fitted once and stored, never per tile.
         """
         ...
     def referenced(self, table: Operand) -> Image:
@@ -1351,7 +1354,7 @@ class ImageCollection:
         """
         ...
     def series_reference(
-        self, region: Sequence[float | Parameter] | None = None, zoom: int | Parameter | None = None
+        self, region: Sequence[float | Parameter] | Mapping[str, Any] | None = None, zoom: int | Parameter | None = None
     ) -> Image:
         r"""Median displacement at every date over a small area that is taken not to move.
 
@@ -1363,7 +1366,7 @@ class ImageCollection:
 
         Notes
         -----
-        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across. Fitted once and stored, never per tile.
+        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across; or pixels of a file as they are, a dict of crs, resolution, corner (left, top) and shape (rows, columns). Fitted once and stored, never per tile.
         """
         ...
     def series_referenced(self, table: Operand) -> Image:
@@ -1380,8 +1383,8 @@ class ImageCollection:
         r"""Mean of the valid pixels around, with weights that are close to a Gaussian.
 
         Three means over square windows one after the other, of values and of where they are (Wells 1986): valid pixels alone
-        count. A length in metres of more than 16 pixels of the map (at the equator) is computed on pixels 2, 4, 8 ... times as
-        large, of which there are then 8 to 16 in ``sigma``, and interpolated between them: 20 km at any zoom costs what 16 pixels do.
+        count. A length in metres of more than 12 pixels of the map (at the equator) is computed on pixels 2, 4, 8 ... times as
+        large, of which there are then 6 to 12 in ``sigma``, and interpolated between them: 20 km at any zoom costs what 12 pixels do.
 
         Parameters
         ----------

@@ -15,6 +15,7 @@ from jeoview.collection.areas import Geometry
 from jeoview.collection.corrections import Correction
 from jeoview.collection.files import as_path, matches, register
 from jeoview.collection.frozen import freeze, ids_of, user_catalog
+from jeoview.collection.pixels import square, stack_grid, window
 from jeoview.collection.products import geometry_of, height_of, register_stack
 from jeoview.collection.reference import centre_of
 from jeoview.engine import Engine
@@ -25,12 +26,12 @@ from jeoview.image import Image, apply
 from jeoview.io.products import aria, flatsim, hyp3, licsar, mintpy, opera, pyrate
 from jeoview.io.products.interferograms import SENTINEL_1, Pair, PairOptions, Sign, pair_items
 from jeoview.projection import Bounds, is_geographic
-from jeoview.quantities import METRES_PER_DEGREE
+from jeoview.quantities import METRES_PER_DEGREE, Window
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# A large area of reference is read at a coarser zoom: its median needs no more.
+# A large area of reference is read on larger pixels: its median needs no more.
 REFERENCE_PIXELS = 512
 
 
@@ -48,6 +49,8 @@ class InterferogramCollection:
         Reference area in degrees, see `reference`.
     polygon : GeoJSON geometry, optional
         Its shape, where it is no box.
+    side : int, optional
+        Pixels of the files that it is wide and high, where it is a square around a place.
     chosen : str
         Why this place, where it was found and not given.
     steps : tuple of str
@@ -65,6 +68,7 @@ class InterferogramCollection:
     ids: tuple[str, ...] | None = None
     place: Bounds | None = None
     polygon: Geometry | None = None
+    side: int | None = None
     chosen: str = ""
     steps: tuple[str, ...] = ()
     corrected: tuple[Correction, ...] = ()
@@ -331,11 +335,19 @@ class InterferogramCollection:
     def reference_table(self, stack: Image) -> Image:
         """The table ``reference_phase`` of a stack of these pairs at the chosen place."""
         place = self._chosen_place("reference_phase")
-        zoom = min(self.zoom_at(centre_of(place)[1]), zoom_for(place, REFERENCE_PIXELS))
         phase = stack["unwrapped"]
         if self.polygon is not None:
             phase = apply("mask_polygon", (phase,), {"polygon": self.polygon, "inside": True})
-        return apply("reference_phase", (phase,), {"region": place, "zoom": zoom})
+        return apply("reference_phase", (phase,), self._reference_region(place))
+
+    def _reference_region(self, place: Bounds) -> dict[str, Any]:
+        """Pixels of the files, where all share them; else those of the map at the zoom of their size."""
+        grid = stack_grid(self.items)
+        if grid is not None:
+            pixels = square(grid, *centre_of(place), self.side) if self.side else window(grid, place, REFERENCE_PIXELS)
+            return {"region": Window.of(pixels).model_dump()}
+        zoom = min(self.zoom_at(centre_of(place)[1]), zoom_for(place, REFERENCE_PIXELS))
+        return {"region": place, "zoom": zoom}
 
     def referenced(self, what: str) -> Image:
         """The pairs relative to their reference, for ``what`` needs one.

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from jeoview.catalog import Item
 from jeoview.collection.areas import Geometry
 from jeoview.collection.frozen import freeze, user_catalog
-from jeoview.collection.network import Pair, dates_of, triangles
+from jeoview.collection.network import DAYS_PER_YEAR, Pair, dates_of, triangles
 from jeoview.engine import Engine
 from jeoview.errors import StoreError
 from jeoview.graph import digest
@@ -151,6 +151,8 @@ class Reading:
         Sum over the pairs that were read.
     counts : (2, y, x) int64
         How many of them have coherence, and phase.
+    motion : (2, y, x) float64
+        Sums over them of years times phase (less the pair's median), and of years squared.
     """
 
     name: str
@@ -161,10 +163,12 @@ class Reading:
     bar: Bar | None = None
     coherence: Doubles = field(init=False)
     counts: NDArray[np.int64] = field(init=False)
+    motion: Doubles = field(init=False)
     _phases: dict[str, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.coherence, self.counts = np.zeros(self.grid.shape), np.zeros((2, *self.grid.shape), dtype=np.int64)
+        self.motion = np.zeros((2, *self.grid.shape))
 
     @cached_property
     def dates(self) -> dict[str, Pair]:
@@ -207,10 +211,24 @@ class Reading:
         if name not in self.seen:
             self.coherence[known] += values
             self.counts += np.stack([known, valid])
+            self._move(name, phase, valid)
         self.seen[name] = PairMeasure(float(values.mean()) if values.size else np.nan, valid.ravel())
         if self.bar is not None:
             self.bar.update(1)
         return phase, coherence
+
+    def _move(self, name: str, phase: Floats, valid: NDArray[np.bool_]) -> None:
+        if valid.any():
+            earlier, later = self.dates[name]
+            years = (later - earlier).days / DAYS_PER_YEAR
+            self.motion[0, valid] += years * (phase[valid].astype(np.float64) - np.median(phase[valid]))
+            self.motion[1, valid] += years**2
+
+    @property
+    def rates(self) -> Doubles:
+        """Rate of phase in rad/yr relative to the ground that was read, (y, x): the pairs stacked, no inversion."""
+        total, squares = self.motion
+        return np.asarray(np.divide(total, squares, out=np.zeros(total.shape), where=squares > 0))
 
     def closures(self, loops: Iterable[Loop]) -> Iterator[tuple[Loop, Floats]]:
         """Closure of each loop in rad, (y, x); each pair is read once, and let go when no later loop can need it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from jeoview.collection.areas import read_area
 from jeoview.collection.measures import Reading
+from jeoview.collection.pixels import square, stack_grid
 from jeoview.engine import Engine
 from jeoview.errors import CollectionError, ParameterError, StoreError
 from jeoview.graph import digest
@@ -44,16 +46,17 @@ def reference(
     """Say where the ground does not move: each pair's median over this area is subtracted from it.
 
     Without a place (or with ``"auto"``) the best one is looked for on the grid of `measures`: among the pixels that the
-    most pairs have phase at the highest mean coherence, to two digits, and of these the least closure error; of equal
-    ones the first, row by row from the north-west. The same stack has the same reference everywhere; it says so in
-    ``repr`` and `report`. Coherent ground may move: compare the velocities with a place that you know.
+    most pairs have phase at, and that move as the middle half of them do (by the mean rate of the pairs, each less its
+    median), the highest mean coherence, to two digits, and of these the least closure error; of equal ones the first, row
+    by row from the north-west. The same stack has the same reference everywhere; it says so in ``repr`` and `report`. That
+    the ground as a whole does not move is not known: compare the velocities with a place that you know.
 
     Parameters
     ----------
     lon, lat : float
-        Degrees; the area is a square of the size of ``pixels`` pixels of the stack around it. It is read on the lattice
-        of the map, at the zoom of the stack's resolution, so that its median may differ a little from that of the
-        file's own window.
+        Degrees; the area is a square of ``pixels`` by ``pixels`` pixels around the one that holds the place: of the
+        files, as they are stored. Where the files do not share their pixels it is as large, and read on the map's at the
+        zoom of their size.
     pixels : int
         Side of the square.
     bounds : (west, south, east, north), optional
@@ -88,12 +91,19 @@ def reference(
         return _best(self, pixels, region, progress)
     if not isinstance(lat, (int, float)) or not isinstance(lon, (int, float)):
         raise ParameterError("reference: give lon= and lat=, bounds=(west, south, east, north), or polygon=GeoJSON")
-    return _placed(self, square_around(lon, lat, pixels * self.spacing))
+    return _placed(self, _square(self, lon, lat, pixels), side=pixels)
 
 
 def centre_of(box: Bounds) -> tuple[float, float]:
     """Longitude and latitude."""
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+
+
+def _square(stack: InterferogramCollection, lon: float, lat: float, pixels: int) -> Bounds:
+    grid = stack_grid(stack.items)
+    if grid is None:
+        return square_around(lon, lat, pixels * stack.spacing)
+    return square(grid, lon, lat, pixels).bbox
 
 
 def _placed(stack: InterferogramCollection, place: Bounds, **more: Any) -> InterferogramCollection:
@@ -103,7 +113,7 @@ def _placed(stack: InterferogramCollection, place: Bounds, **more: Any) -> Inter
         raise ParameterError(
             f"reference {x:.5f}, {y:.5f} lies outside the stack ({west:.3f}, {south:.3f}, {east:.3f}, {north:.3f})"
         )
-    return replace(stack, **{"place": place, "polygon": None, "chosen": "", **more})
+    return replace(stack, **{"place": place, "polygon": None, "side": None, "chosen": "", **more})
 
 
 # ---------------------------------------------------------------- the best place
@@ -116,20 +126,29 @@ def _best(stack: InterferogramCollection, pixels: int, region: Any, progress: bo
     centre = (reading.grid.bbox[1] + reading.grid.bbox[3]) / 2
     ground = reading.grid.lattice.resolution[0] * cos_latitude(centre)
     window = max(round(pixels * stack.spacing / ground), 1)
-    key = f"measure:{digest(reading.key(*reading.items, more=('reference', window)))}"
+    key = f"measure:{digest(reading.key(*reading.items, more=('reference', 2, window)))}"
     found = _stored(key)
     if found is None:
         found = best_pixel(reading, window, progress)
         with suppress(StoreError):
             Engine.default().store.put(key, json.dumps(found).encode())
-    lon, lat, coherence, error = found
+    lon, lat, coherence, error, rate = found
     about = [f"mean coherence {coherence:.2f}"] if coherence is not None else []
     about += [f"loop error {error:.2f} rad"] if error is not None else []
     return _placed(
         stack,
-        square_around(lon, lat, pixels * stack.spacing),
-        chosen=", ".join(["found automatically", *about, "whether it moves is not known"]),
+        _square(stack, lon, lat, pixels),
+        side=pixels,
+        chosen=", ".join(
+            ["found automatically", *about, f"{_speed(stack, rate):+.1f} mm/yr from the median of the ground"]
+        ),
     )
+
+
+def _speed(stack: InterferogramCollection, rate: float) -> float:
+    """Millimetres a year towards the satellite of a rate of phase in rad/yr."""
+    # Rounded here, that nothing is said to move by -0.0.
+    return round(-1000.0 * stack.wavelength / (4 * math.pi) * rate, 1) + 0.0
 
 
 def _stored(key: str) -> Any:
@@ -139,10 +158,10 @@ def _stored(key: str) -> Any:
     return None
 
 
-def best_pixel(reading: Reading, window: int, progress: bool) -> tuple[float, float, float | None, float | None]:
-    """Longitude, latitude, mean coherence and loop error (rad) of the best pixel; None where one is not known.
+def best_pixel(reading: Reading, window: int, progress: bool) -> tuple[float, float, float | None, float | None, float]:
+    """Longitude, latitude, mean coherence, loop error (rad) and rate (rad/yr) of the best pixel; None where one is not known.
 
-    Coherence and loop error are means over a window of so many pixels; all of it must have phase.
+    All are means over a window of so many pixels; all of it must have phase.
     """
     with job("Looking for a reference", len(reading.items), "pair", progress=progress) as reading.bar:
         squares, closed = np.zeros(reading.grid.shape), np.zeros(reading.grid.shape)
@@ -162,12 +181,21 @@ def best_pixel(reading: Reading, window: int, progress: bool) -> tuple[float, fl
         np.divide(reading.coherence, coherent, out=np.zeros(coherent.shape), where=coherent > 0), window
     )
     error = _around(np.sqrt(np.divide(squares, closed, out=np.full(closed.shape, 99.0), where=closed > 0)), window)
+    rates = _around(reading.rates, window)
+    allowed &= _usual(rates, allowed)
     rows, cols = np.nonzero(allowed)
     best = np.lexsort((cols, rows, error[allowed], -np.round(coherence[allowed], DIGITS)))[0]
     row, col = int(rows[best]), int(cols[best])
     lon, lat = transform(reading.grid.crs, WGS84, reading.grid.x[col], reading.grid.y[row])
     known = float(coherence[row, col]) if coherent.any() else None
-    return float(lon), float(lat), known, float(error[row, col]) if closed[row, col] else None
+    rate = float(rates[row, col] - np.median(rates[phased > 0]))
+    return float(lon), float(lat), known, max(float(error[row, col]), 0.0) if closed[row, col] else None, rate
+
+
+def _usual(values: Doubles, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where values lie in the middle half of some of them."""
+    low, high = np.quantile(values[among], (0.25, 0.75))
+    return np.asarray((values >= low) & (values <= high))
 
 
 def _around(values: Doubles, window: int) -> Doubles:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from jeoview.catalog import Item
 from jeoview.collection.frozen import user_catalog
+from jeoview.collection.pixels import joint
 from jeoview.describe import options_of
 from jeoview.errors import CollectionError, JeoviewError, ParameterError, SourceError
 from jeoview.graph import canonical, digest, walk
@@ -33,8 +34,6 @@ SOURCE, ETAGS, DECODING = "jeoview:copy_of", "jeoview:copy_etags", "jeoview:copy
 WINDOW_BYTES, CACHE_BYTES = 192 * MIB, 512 * MIB
 # Fewer files than this are opened and read in little time.
 MANY_PAIRS = 50
-# Share of a pixel by which lattices of two files may differ and still be the same.
-SAME_PIXEL = 1e-3
 
 
 @dataclass(frozen=True)
@@ -214,17 +213,13 @@ def _common_grid(reader: Reader, bands: Mapping[str, Sequence[Item]]) -> Grid:
     grids = [(item, band, reader.native_grid(item, band)) for band, items in bands.items() for item in items]
     whole = first = grids[0][2]
     for item, band, grid in grids[1:]:
-        one, other = first.lattice, grid.lattice
-        row, col = ((one.top - other.top) / one.resolution[1], (other.left - one.left) / one.resolution[0])
-        apart = max(abs(row - round(row)), abs(col - round(col)))
-        longest = max(*grid.shape, *first.shape)
-        steps = zip(one.resolution, other.resolution, strict=True)
-        if one.crs != other.crs or any(abs(a - b) * longest > SAME_PIXEL * a for a, b in steps) or apart > SAME_PIXEL:
+        found = joint(first, grid)
+        if found is None:
             raise CollectionError(
                 f"cache_stack: the pixels of {item.id} ({band}) lie on another lattice than those of {grids[0][0].id}; "
                 "bring them onto one grid first"
             )
-        whole = whole.union(replace(grid, lattice=one, row=round(row), col=round(col)))
+        whole = whole.union(found)
     return whole
 
 

@@ -26,7 +26,7 @@ Days = Annotated[float, Field(gt=0, le=36_525, json_schema_extra={"unit": "d"})]
 Keep = Literal["low", "high"]
 PASSES = 3
 # Pixels of a standard deviation in metres; a longer one is computed on larger pixels.
-LONGEST = 16
+LONGEST = 12
 
 
 @operator(mode=Mode.PIXEL, nodata="own", unit=linear_unit("temporal_filter", ".mean_phase()"))
@@ -76,7 +76,7 @@ def _pixels(sigma: int | Metres, grid: Grid, y: float) -> int:
 
 
 def _coarser(options: Options, lattice: Lattice) -> int:
-    """Pixels of the map in one of the mean: a long one needs no finer pixels than a sixteenth to an eighth of it."""
+    """Pixels of the map in one of the mean: a long one needs no finer pixels than a twelfth of it."""
     sigma = options["sigma"]
     # At the equator, since all tiles of a zoom must have the same answer: towards the poles it is more pixels.
     wide = 0 if isinstance(sigma, int) else sigma.pixels(Grid(lattice, 0, 0, 1, 1), 0.0)
@@ -100,8 +100,8 @@ def spatial_mean(image: BandsInput, *, sigma: Length = 2) -> BandsInput:
     """Mean of the valid pixels around, with weights that are close to a Gaussian.
 
     Three means over square windows one after the other, of values and of where they are (Wells 1986): valid pixels alone
-    count. A length in metres of more than 16 pixels of the map (at the equator) is computed on pixels 2, 4, 8 ... times as
-    large, of which there are then 8 to 16 in ``sigma``, and interpolated between them: 20 km at any zoom costs what 16 pixels do.
+    count. A length in metres of more than 12 pixels of the map (at the equator) is computed on pixels 2, 4, 8 ... times as
+    large, of which there are then 6 to 12 in ``sigma``, and interpolated between them: 20 km at any zoom costs what 12 pixels do.
 
     Parameters
     ----------
