@@ -116,7 +116,9 @@ def _report(name: str, items: Sequence[Item], known: Container[str]) -> str:
     dates = days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
     bands = ", ".join(dict.fromkeys(band for item in items for band in item.bands))
     what, opener = KINDS[_kind(items[0])]
-    call = f'; jeoview.{opener}("{name}")' if opener else ""
+    # Files seldom say it, and Sentinel-1's is taken then.
+    wave = items[0].properties.get("jeoview:wavelength")
+    call = f'; wavelength {wave:g} m; jeoview.{opener}("{name}")' if opener else ""
     return f"{name}: {len(items)} {what}{renewed}, {dates}, bands {bands}{call}"
 
 

@@ -286,7 +286,7 @@ def test_a_dry_run_leaves_the_catalogue_as_it_is(tmp_path: Path, capsys: pytest.
     assert main(["ingest", str(tmp_path), "--dry-run"]) == 1
     printed = capsys.readouterr()
     assert printed.out.startswith("hawaii: 2 interferograms, 2020-01-13 to 2020-01-25, bands unwrapped, coherence; ")
-    assert 'jeoview.InterferogramCollection("hawaii")\n' in printed.out
+    assert '; wavelength 0.0554658 m; jeoview.InterferogramCollection("hawaii")\n' in printed.out
     assert "a.tif, b.tif, c.tif: no date" in printed.err
     assert "nothing was ingested: it is a dry run" in printed.err
     assert user_catalog().collections() == []
