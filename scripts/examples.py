@@ -89,6 +89,7 @@ EXAMPLES = {
     "PointCollection.velocity": "points.velocity(degree=1)",
     "PointCollection.to_geodataframe": "points.to_geodataframe(series=True)",
     "PointCollection.image": 'points.image("mean_velocity", cell=100)',
+    "PointCollection.displacement": "points.displacement(cell=100)",
     # exits
     "to_geotiff": 'velocity.to_geotiff("velocity.tif", bounds=box, zoom=12)',
     "to_png": 'velocity["velocity"].colormap("RdBu", vmin=-50, vmax=50).to_png("velocity.png", bounds=box, width=400, legend=True)',
