@@ -53,7 +53,22 @@ def _warn_of_gaps(self: InterferogramCollection) -> None:
 
 
 def quality(self: InterferogramCollection, method: str = "sbas", weight: str = "none", **options: Any) -> Image:
-    """How well the pairs of a pixel agree with `invert` of the same options: the operator ``inversion_quality``."""
+    """How well the pairs of a pixel agree with `invert` of the same options: the operator ``inversion_quality``.
+
+    Where a pixel has no more pairs than they connect dates they agree whatever they hold: the temporal coherence is 1 there.
+    ``pairs_without_loop`` of `loop_closure` and ``n_ifg_noloop`` of `noise_indices` count the pairs that nothing checks.
+
+    Warns
+    -----
+    UserWarning
+        If no pair of the whole network is checked by others.
+    """
+    if len(self) == len(self.dates) - len(self.subsets()):
+        warnings.warn(
+            f"quality: the {len(self)} pairs connect {len(self.dates)} dates without any loop, so that they agree whatever "
+            "they hold: the temporal coherence is 1 everywhere and says nothing. Choose more pairs",
+            stacklevel=2,
+        )
     return apply("inversion_quality", (self.referenced("quality"),), _weighting(self, method, weight, options))
 
 

@@ -304,6 +304,17 @@ def test_a_network_that_falls_apart_is_said_where_it_is_inverted(mexico: Interfe
     mexico.reference(lon=-99.1, lat=19.4).invert()
 
 
+def test_a_network_that_nothing_checks_is_said_where_its_quality_is_asked(mexico: InterferogramCollection) -> None:
+    chain = [(one, next(iter(mexico.dates[at + 1 :]))) for at, one in enumerate(mexico.dates[:-1])]
+    wanted = {f"{one:%Y%m%d}_{two:%Y%m%d}" for one, two in (map(dt.date.fromisoformat, pair) for pair in chain)}
+    tree = replace(mexico, ids=tuple(name for name in mexico.ids or () if name in wanted)).reference(
+        lon=-99.1, lat=19.4
+    )
+    with pytest.warns(UserWarning, match=r"without any loop.*says nothing"):
+        tree.quality()
+    mexico.reference(lon=-99.1, lat=19.4).quality()
+
+
 def test_a_stack_says_where_the_methods_of_images_are(mexico: InterferogramCollection) -> None:
     with pytest.raises(AttributeError, match=r"stack\.invert\(\)\.velocity"):
         mexico.velocity()  # type: ignore[attr-defined]
