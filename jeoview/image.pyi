@@ -1511,6 +1511,26 @@ class Image:
             If a step is no day, or lies outside the series.
         """
         ...
+    def velocity_bootstrap(self, draws: int | Parameter = 100) -> Image:
+        r"""How much the velocity of a pixel hangs on which dates there are: LiCSBAS's ``vstd`` (Morishita et al. 2020).
+
+        As many dates as the series has are drawn with replacement, a line is fitted to those that the pixel has, and again;
+        the standard deviation of the slopes is the result. Unlike the standard error it does not take the errors of the
+        dates for independent of time. The draws are the same everywhere, so that tiles agree.
+
+        Parameters
+        ----------
+        series : series
+            Band ``displacement`` in metres.
+        draws : int
+            How many lines are fitted; 100 as LiCSBAS.
+
+        Returns
+        -------
+        bands
+            ``vstd`` in mm/yr. NaN where a pixel has fewer than two dates. A draw that holds one date alone is left out.
+        """
+        ...
     def where(self, x: Operand, y: Operand) -> Image:
         r"""Choose x where the condition is true (not 0), y where it is 0; NaN where the condition is NaN."""
         ...

@@ -275,7 +275,7 @@ def indices(stack: Image, series: Image, options: dict[str, Any]) -> Image:
     """LiCSBAS's noise indices, as `InterferogramCollection.noise_indices` joins them."""
     loops, network = stack.loop_closure(), stack.network_statistics()
     return network.join_bands(
-        series.velocity(min_dates=1, min_span=0.0)["std"],
+        series.velocity_bootstrap(),
         series.spatiotemporal_consistency(),
         loops["pairs_without_loop"],
         loops["loop_errors"],

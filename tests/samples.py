@@ -188,6 +188,7 @@ def _samples() -> list[Sample]:
         Sample("correct_unwrapping", ("turned",)),
         Sample("network_statistics", ("stack",)),
         Sample("spatiotemporal_consistency", ("displacement",)),
+        Sample("velocity_bootstrap", ("displacement",)),
         Sample("height_correlation", ("stack", "one"), {"region": REGION, "zoom": 11}),
         Sample("height_correlation", ("displacement", "one"), {"region": REGION, "zoom": 11}),
         Sample("height_corrected", ("stack", "one", "height"), {"min_correlation": 0.0}),

@@ -57,8 +57,8 @@ def noise_indices(self: InterferogramCollection, method: str = "sbas", weight: s
     Returns
     -------
     Image
-        ``coh_avg``: mean coherence; ``n_unw``: pairs with phase; ``vstd``: standard error of the velocity in mm/yr (of the
-        linear fit; LiCSBAS bootstraps it); ``maxTlen``: longest time without a gap, years; ``n_gap``: intervals between
+        ``coh_avg``: mean coherence; ``n_unw``: pairs with phase; ``vstd``: standard deviation of the velocity in mm/yr, from
+        100 draws of the dates (the operator ``velocity_bootstrap``); ``maxTlen``: longest time without a gap, years; ``n_gap``: intervals between
         dates that no pair spans; ``stc``: spatio-temporal consistency, mm; ``n_ifg_noloop``: pairs that no loop checks;
         ``n_loop_err``: loops with abs(C) > pi; ``resid_rms``: root mean square of what the inversion leaves, mm. NaN where
         a pixel has no pair.
@@ -76,7 +76,7 @@ def noise_indices(self: InterferogramCollection, method: str = "sbas", weight: s
     parts = {
         "coh_avg": network["coh_avg"],
         "n_unw": network["n_unw"],
-        "vstd": apply("velocity", (series,), {"min_dates": 1, "min_span": 0.0})["std"],
+        "vstd": apply("velocity_bootstrap", (series,), {}),
         "maxTlen": network["maxTlen"],
         "n_gap": network["n_gap"],
         "stc": apply("spatiotemporal_consistency", (series,), {}),

@@ -112,3 +112,64 @@ def consistency(series: Floats, out: Floats) -> None:  # pragma: no cover - comp
                 out[y, x] = least
             elif same:
                 out[y, x] = 0.0
+
+
+@njit(cache=True, nogil=True)
+def _add(counts: Doubles, at: float, value: float, sums: Doubles) -> None:  # pragma: no cover - compiled
+    """Add a date to the sums of every draw: of 1, t, t**2, d and t d."""
+    for b in range(counts.size):
+        w = counts[b]
+        sums[0, b] += w
+        sums[1, b] += w * at
+        sums[2, b] += w * (at * at)
+        sums[3, b] += w * value
+        sums[4, b] += w * (at * value)
+
+
+@njit(cache=True, nogil=True)
+def _spread(sums: Doubles) -> float:  # pragma: no cover - compiled
+    """Standard deviation of the slopes."""
+    rates, total, squares = 0, 0.0, 0.0
+    for b in range(sums.shape[1]):
+        n, st, stt, sd, std = sums[0, b], sums[1, b], sums[2, b], sums[3, b], sums[4, b]
+        spread = n * stt - st * st
+        if spread > 1e-9 * n * stt:
+            rate = (n * std - st * sd) / spread
+            rates, total, squares = rates + 1, total + rate, squares + rate * rate
+    if rates < 2:
+        return float(np.nan)
+    mean = total / rates
+    return float(np.sqrt(max(squares / rates - mean * mean, 0.0)))
+
+
+@njit(cache=True, nogil=True)
+def bootstrap(series: Floats, years: Doubles, counts: Doubles, out: Floats) -> None:  # pragma: no cover - compiled
+    """Spread of the rates that draws of the dates give.
+
+    Parameters
+    ----------
+    series : (date, pixel) float32
+        NaN is left out, whatever is drawn.
+    years : (date,) float64
+        Times.
+    counts : (date, draw) float64
+        How often each date is drawn.
+    out : (pixel,) float32
+        Filled with the standard deviation of the rates; draws that hold fewer than two dates of a pixel are left out,
+        NaN where fewer than two remain.
+    """
+    dates, draws = counts.shape
+    # A row for each sum over the dates, all draws side by side.
+    sums = np.empty((5, draws))
+    for x in range(out.size):
+        middle, valid = 0.0, 0
+        for t in range(dates):
+            if series[t, x] == series[t, x]:
+                middle, valid = middle + years[t], valid + 1
+        middle = middle / max(valid, 1)
+        sums[:] = 0.0
+        for t in range(dates):
+            value, at = float(series[t, x]), years[t] - middle
+            if value == value:
+                _add(counts[t], at, value, sums)
+        out[x] = _spread(sums)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
+from typing import Annotated
 
 import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
 
 from jeoview.grid import Grid
-from jeoview.kernels.noise import NETWORK, consistency, statistics
+from jeoview.kernels.noise import NETWORK, bootstrap, consistency, statistics
 from jeoview.operator import BandsInput, Mode, Names, Options, Schema, SeriesInput, constant_unit, operator
-from jeoview.operators.insar_pairs import COHERENCE, PHASE, check_dates, check_pairs, layers, pair_dates
+from jeoview.operators.insar_pairs import COHERENCE, PHASE, check_dates, check_pairs, layers, pair_dates, years_since
 from jeoview.raster import Kind
 
 
@@ -92,3 +96,50 @@ def spatiotemporal_consistency(series: SeriesInput) -> BandsInput:
     out = np.empty(values.shape[-2:], dtype=np.float32)
     consistency(values, out)
     return replace(series, array=1000 * out[None], kind=Kind.BANDS, bands=("stc",), dates=())
+
+
+Draws = Annotated[int, Field(ge=10, le=1000)]
+
+
+@lru_cache(maxsize=64)
+def drawn(dates: int, draws: int) -> NDArray[np.float64]:
+    """(date, draw): how often each date is drawn, with replacement; the same at every call."""
+    random = np.random.Generator(np.random.PCG64(0))
+    chosen = random.integers(dates, size=(draws, dates))
+    counts: NDArray[np.float64] = (chosen == np.arange(dates)[:, None, None]).sum(axis=2).astype(np.float64)
+    return counts
+
+
+def _bootstrap_band(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    check_dates("velocity_bootstrap", inputs[0])
+    inputs[0].band("displacement", "velocity_bootstrap")
+    return ("vstd",)
+
+
+@operator(mode=Mode.PIXEL, nodata="own", bands=_bootstrap_band, demand=_displacement_only, unit=constant_unit("mm/yr"))
+def velocity_bootstrap(series: SeriesInput, *, draws: Draws = 100) -> BandsInput:
+    """How much the velocity of a pixel hangs on which dates there are: LiCSBAS's ``vstd`` (Morishita et al. 2020).
+
+    As many dates as the series has are drawn with replacement, a line is fitted to those that the pixel has, and again;
+    the standard deviation of the slopes is the result. Unlike the standard error it does not take the errors of the
+    dates for independent of time. The draws are the same everywhere, so that tiles agree.
+
+    Parameters
+    ----------
+    series : series
+        Band ``displacement`` in metres.
+    draws : int
+        How many lines are fitted; 100 as LiCSBAS.
+
+    Returns
+    -------
+    bands
+        ``vstd`` in mm/yr. NaN where a pixel has fewer than two dates. A draw that holds one date alone is left out.
+    """
+    shape = series.array.shape[-2:]
+    out = np.full(shape[0] * shape[1], np.nan, dtype=np.float32)
+    if series.dates:
+        values = np.ascontiguousarray(series.array[:, series.bands.index("displacement")], dtype=np.float32)
+        years = years_since(series.dates, series.dates[0])
+        bootstrap(values.reshape(len(years), out.size), years, drawn(len(years), draws), out)
+    return replace(series, array=1000 * out.reshape(1, *shape), kind=Kind.BANDS, bands=("vstd",), dates=())

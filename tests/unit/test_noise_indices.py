@@ -105,6 +105,38 @@ def test_consistency_is_the_least_difference_to_a_neighbour() -> None:
     assert (same.array[0, 1:-1, 1:-1] == 0).all()
 
 
+@pytest.mark.parametrize("draws", [10, 100])
+def test_bootstrap_equals_lines_fitted_to_every_draw(draws: int) -> None:
+    random = np.random.default_rng(4)
+    dates = tuple(str(day) + "T00:00:00Z" for day in np.arange(24) * 12 + np.datetime64("2020-01-01"))
+    years = np.arange(24) * 12 / 365.25
+    values = (0.3 + 0.05 * years + random.normal(0, 0.004, (40, 24))).astype(np.float32)
+    values[10:30][random.random((20, 24)) < 0.5] = np.nan
+    values[30, 2:], values[31, 1:], values[32] = np.nan, np.nan, np.nan
+    grid = Grid(TILE.lattice, TILE.row, TILE.col, 5, 8)
+    series = Raster(np.ascontiguousarray(values.T).reshape(24, 1, 5, 8), grid, Kind.SERIES, ("displacement",), dates)
+    found = insar_noise.velocity_bootstrap(series, draws=draws).array.ravel()
+    for pixel, own in enumerate(values):
+        rates = []
+        for counts in insar_noise.drawn(24, draws).T:
+            chosen = np.repeat(np.arange(24), counts.astype(int))
+            chosen = chosen[~np.isnan(own[chosen])]
+            if len(set(chosen)) > 1:
+                rates.append(np.polyfit(years[chosen], own[chosen].astype(np.float64), 1)[0])
+        expected = 1000 * np.std(rates) if len(rates) > 1 else np.nan
+        np.testing.assert_allclose(found[pixel], expected, rtol=1e-5, atol=1e-3)
+    assert np.isnan(found[[31, 32]]).all()
+    # Of white noise it is about the standard error: 4 mm over 0.23 years times the root of 24.
+    error = 4 / (np.std(years) * np.sqrt(24))
+    assert 0.7 < np.median(found[:10]) / error < 1.3
+
+
+def test_every_date_is_drawn_as_often_as_the_others() -> None:
+    counts = insar_noise.drawn(30, 1000)
+    assert (counts.sum(axis=0) == 30).all()
+    assert np.abs(counts.mean(axis=1) - 1).max() < 0.15
+
+
 # ---------------------------------------------------------------- a whole stack
 
 
@@ -126,7 +158,7 @@ def test_indices_are_those_of_their_operators(mexico: InterferogramCollection) -
     series = mexico.invert()
     loops = render(mexico, mexico.image().loop_closure())
     expected = {
-        "vstd": render(mexico, series.velocity())[1],
+        "vstd": render(mexico, series.velocity_bootstrap())[0],
         "n_ifg_noloop": loops[3],
         "n_loop_err": loops[1],
         "resid_rms": render(mexico, mexico.quality())[1] * 1000 * mexico.wavelength / (4 * np.pi),
