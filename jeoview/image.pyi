@@ -1584,7 +1584,7 @@ class Image:
         Returns
         -------
         Image
-            Bands ``2016`` ..., in the unit of the series.
+            Bands ``2016`` ..., in the unit of the series; NaN in a year into which the valid dates of a pixel do not reach.
 
         Raises
         ------

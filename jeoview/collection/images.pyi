@@ -1689,7 +1689,7 @@ class ImageCollection:
         Returns
         -------
         Image
-            Bands ``2016`` ..., in the unit of the series.
+            Bands ``2016`` ..., in the unit of the series; NaN in a year into which the valid dates of a pixel do not reach.
 
         Raises
         ------

@@ -34,7 +34,7 @@ def annual_steps(self: Any, first: int | None = None, last: int | None = None) -
     Returns
     -------
     Image
-        Bands ``2016`` ..., in the unit of the series.
+        Bands ``2016`` ..., in the unit of the series; NaN in a year into which the valid dates of a pixel do not reach.
 
     Raises
     ------

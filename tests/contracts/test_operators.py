@@ -356,6 +356,7 @@ OWN_RULES: dict[str, Callable[[Sample, Any, Array], None]] = {
     "spatial_mean": filled_from_around,
     "network_statistics": stays_at_every_date,
     "spatiotemporal_consistency": stays,
+    "velocity_bootstrap": stays,
     "multilook": left_out_of_a_block,
     "ps_reference": left_out_of_the_table,
     "ps_referenced": stays_at_every_date,
