@@ -24,9 +24,9 @@ from tests.unit.test_widgets import Browser, FakeSession, ndvi
 DAYS = ("20200101", "20200113", "20200125", "20200206")
 PAIRS = ((0, 1), (1, 2), (2, 3), (0, 2))
 SHAPE, STEP = (40, 150), 0.001
-# Columns: nowhere data, only the first pair, all but the third pair, everything.
-NOWHERE, ONE, THREE, GOOD, OTHER = 10.015, 10.045, 10.075, 10.105, 10.135
-LAT = 44.98
+# Middles of pixels. Columns: nowhere data, only the first pair, all but the third pair, everything.
+NOWHERE, ONE, THREE, GOOD, OTHER = 10.0155, 10.0455, 10.0755, 10.1055, 10.1355
+LAT = 44.9795
 
 
 @pytest.fixture(autouse=True)
