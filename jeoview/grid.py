@@ -21,6 +21,10 @@ MAX_ZOOM = 24
 MAX_PIXELS = 2.0**53
 EARTH_HALF = math.pi * 6_378_137.0
 MERCATOR_LATITUDE = 85.0511287798066
+# Share of a pixel by which an area may miss a whole number of pixels, and the degrees that both edges of a bbox lose or gain
+# by the 7 digits which are kept.
+SAME_PIXEL = 1e-3
+ROUNDED = 2e-7
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +331,14 @@ def _zoom_grid(bounds: Bounds, crs: str, zoom: int) -> Grid:
     return Grid(lattice, row, col, max(bottom - row, 1), max(right - col, 1))
 
 
+def slack(step: float, crs: str) -> float:
+    """The share of a pixel of size ``step`` by which an area may miss a whole number of them and still have that many.
+
+    Degrees are rounded to 7 digits, which is more of a small pixel; a twentieth of one is the most.
+    """
+    return max(SAME_PIXEL, min(ROUNDED / step, 0.05)) if crs == WGS84 else SAME_PIXEL
+
+
 def _resolution_grid(bounds: Bounds, crs: str, resolution: float | tuple[float, float] | None) -> Grid:
     try:
         dx, dy = resolution if isinstance(resolution, (tuple, list)) else (resolution, resolution)
@@ -343,7 +355,8 @@ def _resolution_grid(bounds: Bounds, crs: str, resolution: float | tuple[float, 
         )
     if not (east - west) / dx * ((north - south) / dy) < MAX_PIXELS:
         raise LimitError(f"resolution {resolution!r} makes more pixels of the area {bounds} than anyone can count")
-    width, height = math.ceil((east - west) / dx - 1e-6), math.ceil((north - south) / dy - 1e-6)
+    width = math.ceil((east - west) / dx - slack(dx, crs))
+    height = math.ceil((north - south) / dy - slack(dy, crs))
     return Grid(Lattice(crs, (dx, dy), west, north), 0, 0, max(height, 1), max(width, 1))
 
 

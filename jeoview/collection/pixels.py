@@ -8,11 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from jeoview.catalog import Item
-from jeoview.grid import Grid, Lattice
+from jeoview.grid import SAME_PIXEL, Grid, Lattice
 from jeoview.projection import WGS84, Bounds, canonical_crs, transform, transform_bounds
-
-# Share of a pixel by which lattices of two files may differ and still be the same.
-SAME_PIXEL = 1e-3
 
 
 def joint(first: Grid, other: Grid) -> Grid | None:

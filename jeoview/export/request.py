@@ -13,7 +13,7 @@ from jeoview.engine import Engine
 from jeoview.errors import LimitError, ParameterError
 from jeoview.export.dates import passes
 from jeoview.graph import Node
-from jeoview.grid import Grid, check_bounds, region_grid
+from jeoview.grid import Grid, check_bounds, region_grid, slack
 from jeoview.make import bind
 from jeoview.operator import Schema
 from jeoview.projection import WEB_MERCATOR, WGS84, Bounds, canonical_crs, is_sensor, transform_bounds
@@ -21,8 +21,6 @@ from jeoview.raster import Kind
 from jeoview.recipes import as_image
 from jeoview.scenes import Layer
 
-# How far from a whole number of pixels an extent may be, in pixels.
-WHOLE = 1e-4
 Resolution = float | tuple[float, float]
 
 
@@ -173,7 +171,7 @@ def _shows_scenes(series: Node) -> bool:
 def extent(schema: Schema, crs: str, resolution: Resolution | None = None) -> Bounds:
     """The image's own extent, grown to whole pixels: grids of whole metres then keep the pixels of the source.
 
-    One that is whole pixels already stays, as that of a file in degrees does at its own resolution.
+    One that is whole pixels already stays, and so does one in degrees: its corner is that of the source's first pixel.
 
     Raises
     ------
@@ -183,19 +181,26 @@ def extent(schema: Schema, crs: str, resolution: Resolution | None = None) -> Bo
     if schema.bbox is None:
         raise ParameterError("the image says no extent; give bounds=(west, south, east, north)")
     area = transform_bounds(WGS84, crs, schema.bbox)
+    if crs == WGS84:
+        return area
     try:
         dx, dy = resolution if isinstance(resolution, (tuple, list)) else (resolution, resolution)
-        steps = [float(dx), float(dy), float(dx), float(dy)]  # type: ignore[arg-type]
-        across, down = (area[2] - area[0]) / steps[0], (area[3] - area[1]) / steps[1]
-        if max(abs(across - round(across)), abs(down - round(down))) < WHOLE:
-            return area
-        low, high = zip(
-            *((math.floor(v / s) * s, math.ceil(v / s) * s) for v, s in zip(area, steps, strict=True)), strict=True
+        (west, east), (south, north) = (
+            _whole(area[axis], area[axis + 2], float(step), crs)  # type: ignore[arg-type]
+            for axis, step in enumerate((dx, dy))
         )
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         # No resolution, or one that `region_grid` has the words for.
         return area
-    return low[0], low[1], high[2], high[3]
+    return west, south, east, north
+
+
+def _whole(low: float, high: float, step: float, crs: str) -> tuple[float, float]:
+    """Two edges with whole pixels between them: as they are, or else the multiples of the step around them."""
+    spare, pixels = slack(step, crs), (high - low) / step
+    if abs(pixels - round(pixels)) < spare:
+        return low, high
+    return math.floor(low / step + spare) * step, math.ceil(high / step - spare) * step
 
 
 def check_width(width: object, most: int = 16_384) -> int:

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import jeoview as jv
+from jeoview.describe import describe
 from jeoview.engine import Engine
 from jeoview.errors import CancelledByUser, ChainError, JeoviewError, LimitError, ParameterError, SourceError
 from jeoview.export import blocks, open_chain, provenance
@@ -187,6 +188,32 @@ def test_extent_is_grown_to_whole_pixels(world: World, out: Path) -> None:
         assert south <= OWN[1]
         window = file.window(*OWN)
         np.testing.assert_array_equal(file.read(window=window), rendered(world, world.image().mosaic(), native_grid()))
+
+
+@pytest.mark.parametrize(
+    ("name", "resolution", "shape"),
+    [
+        ("pyrate-cropa-mexico/geotiffs/cropA_20180106-20180130_VV_8rlks_eqa_unw.tif", 0.0013888889, (60, 100)),
+        ("eo-tools-morocco-ifg/coh_vv.tif", (0.000154335, 0.000154376), (552, 673)),
+    ],
+)
+def test_an_export_of_a_file_in_degrees_has_the_files_own_pixels(
+    data_dir: Path, out: Path, name: str, resolution: Any, shape: tuple[int, int]
+) -> None:
+    """The catalogue's box is rounded to 7 digits, and resolutions are typed by hand: no column of nothing comes of it."""
+    image = jv.open(data_dir / name)
+    with rasterio.open(data_dir / name) as file:
+        assert file.shape == shape
+        values = file.read(1)
+    found = image.to_numpy(resolution=resolution)[0]
+    assert found.shape == shape
+    valid = np.isfinite(found)
+    assert valid[:, -1].any()
+    assert valid[-1].any()
+    np.testing.assert_array_equal(found[valid], values[valid])
+    assert image.to_numpy(bounds=describe(image.node).bbox, resolution=resolution)[0].shape == shape
+    with rasterio.open(image.to_geotiff(out / "own.tif", resolution=resolution)) as file:
+        assert file.shape == shape
 
 
 # -- the file ------------------------------------------------------------------------------------

@@ -211,6 +211,35 @@ def test_a_region_in_its_own_system_keeps_bounds_and_resolution() -> None:
     assert region_grid((0, 0, 1, 1), resolution=(0.1, 5)).shape == (1, 10)
 
 
+@given(
+    st.integers(1, 3000),
+    st.integers(1, 3000),
+    st.floats(1e-4, 1e-2),
+    st.floats(-170, 100),
+    st.floats(-80, 40),
+    st.booleans(),
+)
+def test_a_rounded_box_of_whole_pixels_has_no_pixel_more(
+    width: int, height: int, step: float, west: float, south: float, outwards: bool
+) -> None:
+    """A catalogue keeps 7 digits of a degree: a box of whole pixels must not become one that has a column of nothing."""
+    east, north = min(west + width * step, 179.9), min(south + height * step, 89.9)
+    width, height = max(int((east - west) / step), 1), max(int((north - south) / step), 1)
+    edges = west, south, west + width * step, south + height * step
+    rounded = tuple(round(edge, 7) for edge in edges)
+    if outwards:
+        digits = 1e7
+        rounded = (*(math.floor(edge * digits) / digits for edge in edges[:2]), *(round(edge, 7) for edge in edges[2:]))
+    assert region_grid(rounded, resolution=step).shape == (height, width)
+
+
+@given(st.integers(1, 3000), st.floats(0.06, 0.94), st.floats(1e-6, 1e-2))
+def test_a_pixel_that_is_covered_in_part_is_not_lost(pixels: int, part: float, step: float) -> None:
+    edge = (pixels + part) * step
+    assert region_grid((0, 0, edge, edge), resolution=step).shape == (pixels + 1, pixels + 1)
+    assert region_grid((0, 0, 30.0 * edge / step, 600.0), crs="EPSG:32632", resolution=30.0).width == pixels + 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
