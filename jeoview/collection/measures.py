@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 import json
+import tempfile
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -36,6 +37,8 @@ Flags = NDArray[np.bool_]
 PHASE, COHERENCE = "unwrapped", "coherence"
 # Part of every key: raised when a measure changes.
 VERSION = 1
+# Bytes of pixels that are asked for at once, and that are kept in memory, where all pairs must be read together.
+STRIP, MEMORY = 5e7, 2e8
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +78,7 @@ class LoopMeasure:
     rms : float
         Root mean square of the closure in rad; NaN where no pixel has all three pairs.
     median : float
-        Median of the closure as the files have it, in rad: what arbitrary constants leave.
+        Median of the closure in rad, as the files have it (what arbitrary constants leave), or of corrected pairs.
     pixels : float
         Pixels that have all three pairs.
     errors : float
@@ -147,6 +150,10 @@ class Reading:
         What was read.
     bar : Bar, optional
         Told of every pair that is read.
+    correct : callable, optional
+        From pairs as the files have them to those that are measured.
+    together : bool
+        Whether the correction of a pair looks at the others: then all are read at once.
     coherence : (y, x) float64
         Sum over the pairs that were read.
     counts : (2, y, x) int64
@@ -161,6 +168,8 @@ class Reading:
     polygon: Geometry | None
     seen: dict[str, PairMeasure] = field(default_factory=dict)
     bar: Bar | None = None
+    correct: Callable[[Image], Image] | None = None
+    together: bool = False
     coherence: Doubles = field(init=False)
     counts: NDArray[np.int64] = field(init=False)
     motion: Doubles = field(init=False)
@@ -177,20 +186,23 @@ class Reading:
 
     @cached_property
     def images(self) -> dict[str, Image]:
-        """Each pair alone, as a chain: its key is the content of its files."""
+        """The chain that holds each pair: it alone, so that its key is the content of its files, or all together."""
         info = user_catalog().collection(self.name)
-        given = {name: freeze(info, [item], stack="pairs") for name, item in self.items.items()}
+        if self.together:
+            return dict.fromkeys(self.items, self._prepared(freeze(info, list(self.items.values()), stack="pairs")))
+        return {name: self._prepared(freeze(info, [item], stack="pairs")) for name, item in self.items.items()}
+
+    def _prepared(self, image: Image) -> Image:
+        image = self.correct(image) if self.correct else image
         if self.polygon is None:
-            return given
-        return {
-            name: apply("mask_polygon", (image,), {"polygon": self.polygon, "inside": True})
-            for name, image in given.items()
-        }
+            return image
+        return apply("mask_polygon", (image,), {"polygon": self.polygon, "inside": True})
 
     def key(self, *names: str, more: object = None) -> str:
         """Where a measure of pairs is kept."""
         where = self.grid.lattice, self.grid.row, self.grid.col, self.grid.shape
-        return f"measure:{digest(repr((VERSION, [self.images[name].key for name in names], where, more)))}"
+        about = (names, more) if self.together else more
+        return f"measure:{digest(repr((VERSION, [self.images[name].key for name in names], where, about)))}"
 
     def loops(self) -> list[Loop]:
         """Every loop of three pairs, in the order of their dates."""
@@ -200,12 +212,10 @@ class Reading:
 
     def read(self, name: str) -> tuple[Floats, Floats]:
         """Phase and coherence of a pair, (y, x); its measure is noted."""
-        raster = Engine.default().render(self.images[name].node, self.grid)
-        none = np.full(self.grid.shape, np.nan, dtype=np.float32)
-        phase, coherence = (
-            raster.array[0, raster.bands.index(band)] if band in raster.bands and len(raster.array) else none
-            for band in (PHASE, COHERENCE)
-        )
+        if self.together:
+            phase, coherence = self._all[:, list(self.items).index(name)]
+        else:
+            phase, coherence = self._bands(self.images[name], self.grid)[:, 0]
         known, valid = ~np.isnan(coherence), ~np.isnan(phase)
         values = coherence[known].astype(np.float64)
         if name not in self.seen:
@@ -216,6 +226,33 @@ class Reading:
         if self.bar is not None:
             self.bar.update(1)
         return phase, coherence
+
+    def _bands(self, image: Image, grid: Grid) -> Floats:
+        """Phase and coherence of every pair of a chain, (2, pair, y, x); NaN where there is no such band."""
+        raster = Engine.default().render(image.node, grid)
+        none = np.full((len(raster.array) or 1, *grid.shape), np.nan, dtype=np.float32)
+        return np.stack(
+            [
+                raster.array[:, raster.bands.index(band)] if band in raster.bands and len(raster.array) else none
+                for band in (PHASE, COHERENCE)
+            ]
+        )
+
+    @cached_property
+    def _all(self) -> Floats:
+        """Phase and coherence of all pairs, (2, pair, y, x): read some rows at a time, in a file where they are many."""
+        shape = 2, len(self.items), *self.grid.shape
+        size = 4 * int(np.prod(shape))
+        held: Floats = np.empty(shape, np.float32)
+        if size > MEMORY:
+            with tempfile.TemporaryFile() as file:  # the map keeps it
+                held = np.memmap(file, np.float32, "w+", shape=shape)
+        rows = max(int(self.grid.height * STRIP / size), 1)
+        whole = next(iter(self.images.values()))
+        for top in range(0, self.grid.height, rows):
+            strip = replace(self.grid, row=self.grid.row + top, height=min(rows, self.grid.height - top))
+            held[:, :, top : top + rows] = self._bands(whole, strip)
+        return held
 
     def _move(self, name: str, phase: Floats, valid: NDArray[np.bool_]) -> None:
         if valid.any():

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jeoview.collection.areas import read_area
+from jeoview.collection.corrections import applied
 from jeoview.collection.measures import LoopMeasure, Reading, Survey, survey
 from jeoview.collection.network import ByDates, ByPixels, Sieve, best_of, dates_of, root_mean_square
 from jeoview.collection.stack import originals
@@ -65,7 +66,8 @@ def filter_pairs(  # noqa: PLR0913 - what a user writes (design 8)
         Least share of pixels with phase (0 to 1), of those that any pair has phase at; LiCSBAS takes 0.3.
     max_loop_rms : float, optional
         Radians: a pair is bad if the closure of every loop of three pairs that it is part of has this root mean square
-        or more (LiCSBAS's rule, with 1.5). A pair in no loop is not judged. Closures are those of `loops`.
+        or more (LiCSBAS's rule, with 1.5). A pair in no loop is not judged. Closures are those of `loops`, of the
+        corrected pairs where the stack has corrections.
     keep_tree : bool
         The pairs that connect all dates with the most coherence (the minimum spanning tree of its inverse, as MintPy)
         stay, whatever ``min_coherence`` and ``min_unwrapped`` say.
@@ -140,6 +142,9 @@ def _drop(sieve: Sieve, dropped: set[str], name: str) -> None:
 def measures(self: InterferogramCollection, region: Any = None, *, progress: bool | Watch = True) -> pd.DataFrame:
     """What the pixels say of each pair, on one coarse grid of at most 256 pixels across.
 
+    Pairs are measured as the stack's corrections leave them. Where mistakes of unwrapping are corrected, a pair's correction
+    hangs on the others, and all are read again when other pairs are chosen.
+
     Parameters
     ----------
     region : (west, south, east, north), GeoJSON or a map, optional
@@ -186,8 +191,8 @@ def date_measures(self: InterferogramCollection, region: Any = None, *, progress
 def loops(self: InterferogramCollection, region: Any = None, *, progress: bool = True) -> pd.DataFrame:
     """Closure of every loop of three pairs, C = phi_ij + phi_jk - phi_ik, the worst first.
 
-    Phases are taken relative to the reference. As long as none is chosen, the closure of the arbitrary constants is not
-    known, and each loop's own median stands for it.
+    Phases are taken relative to the reference, and as the stack's corrections leave them. As long as no reference is
+    chosen, the closure of the arbitrary constants is not known, and each loop's own median stands for it.
 
     Parameters
     ----------
@@ -197,8 +202,9 @@ def loops(self: InterferogramCollection, region: Any = None, *, progress: bool =
     Returns
     -------
     DataFrame
-        ``dates`` (i, j, k), ``pairs`` (ij, jk, ik), ``rms`` in rad, ``median`` of the closure as the files have it
-        (rad), ``pixels`` that have all three pairs, ``errors`` (share of them where abs(C) > pi).
+        ``dates`` (i, j, k), ``pairs`` (ij, jk, ik), ``rms`` in rad, ``median`` of the closure in rad (as the files have
+        it; of a corrected stack, as it is corrected), ``pixels`` of the coarse grid of `measures`, not of the files, that
+        have all three pairs, ``errors`` (share of them where abs(C) > pi).
     """
     return _by_loop(self, _survey(self, region, progress=progress))
 
@@ -211,11 +217,18 @@ def all_measures(
     return _by_pair(stack, found), _by_date(stack, found), _by_loop(stack, found)
 
 
-def reading_of(stack: InterferogramCollection, region: Any = None) -> Reading:
+def reading_of(stack: InterferogramCollection, region: Any = None, *, corrected: bool = False) -> Reading:
     """The coarse grid of a stack, or of a part of it.
 
     Of a copy the files are read that it was made of, whose overviews are others: both give the same measures, and the
     same reference.
+
+    Parameters
+    ----------
+    stack, region
+        The stack, and where to look; all of it by default.
+    corrected : bool
+        Whether pairs are read as the stack's corrections leave them, relative to its reference.
 
     Raises
     ------
@@ -231,7 +244,12 @@ def reading_of(stack: InterferogramCollection, region: Any = None) -> Reading:
         polygon = area if isinstance(area, dict) else None
         box = _common(box, _box_of(area) if isinstance(area, dict) else area)
     zoom = min(zoom_for(box, COARSE), stack.zoom_at((box[1] + box[3]) / 2))
-    return Reading(name, {item.id: item for item in items}, region_grid(box, zoom=zoom), polygon)
+    reading = Reading(name, {item.id: item for item in items}, region_grid(box, zoom=zoom), polygon)
+    if corrected and stack.corrected:
+        source = replace(stack, name=name)
+        reading.correct = lambda image: applied(source, image)
+        reading.together = any(correction.kind == "unwrapping" for correction in stack.corrected)
+    return reading
 
 
 def _box_of(area: Any) -> Bounds:
@@ -256,8 +274,14 @@ def _common(box: Bounds, other: Bounds) -> Bounds:
 def _survey(
     stack: InterferogramCollection, region: Any, *, with_loops: bool = True, progress: bool | Watch = True
 ) -> Survey:
-    constants = stack.reference_phase() if with_loops and stack.place is not None else None
-    return survey(reading_of(stack, region), constants, with_loops=with_loops, progress=progress)
+    constants = None
+    if stack.corrected:
+        # Corrected pairs are relative to the reference already.
+        constants = dict.fromkeys(stack.ids or (), 0.0)
+    elif with_loops and stack.place is not None:
+        constants = stack.reference_phase()
+    reading = reading_of(stack, region, corrected=True)
+    return survey(reading, constants, with_loops=with_loops, progress=progress)
 
 
 def _by_pair(stack: InterferogramCollection, found: Survey) -> pd.DataFrame:
