@@ -226,10 +226,8 @@ def test_a_rounded_box_of_whole_pixels_has_no_pixel_more(
     east, north = min(west + width * step, 179.9), min(south + height * step, 89.9)
     width, height = max(int((east - west) / step), 1), max(int((north - south) / step), 1)
     edges = west, south, west + width * step, south + height * step
-    rounded = tuple(round(edge, 7) for edge in edges)
-    if outwards:
-        digits = 1e7
-        rounded = (*(math.floor(edge * digits) / digits for edge in edges[:2]), *(round(edge, 7) for edge in edges[2:]))
+    low = [math.floor(edge * 1e7) / 1e7 if outwards else round(edge, 7) for edge in edges[:2]]
+    rounded = low[0], low[1], round(edges[2], 7), round(edges[3], 7)
     assert region_grid(rounded, resolution=step).shape == (height, width)
 
 
