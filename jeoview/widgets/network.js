@@ -6,6 +6,7 @@ const REACH = 9; // pixels around the pointer in which a pair or a date is found
 const VIEWS = [["network", "Network"], ["matrix", "Coherence matrix"], ["rms", "RMS"], ["loops", "Worst loops"]];
 const WHY = { kept: "", dropped: "dropped by hand; a click takes it back", sieved: "removed by a slider" };
 const HINT = "A click on a pair drops it or takes it back, a click on a date all its pairs. Dashed: dropped by hand; dotted: removed by a slider.";
+const TABLE = 446; // pixels beside the drawing: of the worst loops with their scroll bar, and the gap
 const THRESHOLD = 1.5; // rad, LiCSBAS
 
 // ---------------------------------------------------------------- elements
@@ -85,6 +86,12 @@ class Chart {
   }
 
   set(name, value) { this.model.set(name, value); this.model.save_changes(); }
+  // What is marked is a loop of the table: it leaves with the table.
+  show(view) {
+    if (view !== this.model.get("view")) this.model.set("marked", []);
+    this.set("view", view);
+  }
+
   toggle(pair) { this.model.send({ toggle: pair.id }); }
 
   state(pair) { return this.kept.has(pair.id) ? "kept" : this.dropped.has(pair.id) ? "dropped" : "sieved"; }
@@ -104,7 +111,7 @@ class Chart {
     const view = this.model.get("view");
     this.tabs.replaceChildren(...VIEWS.map(([name, words]) => {
       const tab = html("button", { role: "tab", type: "button", "aria-selected": String(name === view) }, words);
-      tab.onclick = () => this.set("view", name);
+      tab.onclick = () => this.show(name);
       return tab;
     }));
     const parts = { network: () => [this.network(this.width, 380), this.note(HINT)], matrix: () => this.matrix(), rms: () => this.rms(),
@@ -160,7 +167,7 @@ class Chart {
     const [box, frame] = [pointer.area.getBoundingClientRect(), this.frame.getBoundingClientRect()];
     const [x, y] = [box.x - frame.x + pointer.at[0], box.y - frame.y + pointer.at[1]];
     const left = x > frame.width / 2 ? x - 14 - this.tip.offsetWidth : x + 14;
-    this.tip.style.left = `${Math.max(left, 0)}px`;
+    this.tip.style.left = `${Math.max(Math.min(left, frame.width - this.tip.offsetWidth), 0)}px`;
     this.tip.style.top = `${Math.max(y - this.tip.offsetHeight - 10, 0)}px`;
   }
 
@@ -344,8 +351,7 @@ class Chart {
     const step = (width - 18 - left) / pairs.length;
     pairs.forEach((pair, k) => {
       const [, rms, best] = of(pair);
-      const kind = this.marked.has(pair.id) ? "jv-net-bar jv-net-marked" : "jv-net-bar";
-      area.append(this.bar({ name: pair.id, pair, words: () => this.pairWords(pair) }, left + (k + 0.1) * step, lower(rms), 0.8 * step, 365, kind));
+      area.append(this.bar({ name: pair.id, pair, words: () => this.pairWords(pair) }, left + (k + 0.1) * step, lower(rms), 0.8 * step, 365));
       area.append(svg("circle", { cx: left + (k + 0.5) * step, cy: lower(best), r: Math.min(2.4, Math.max(step / 2, 0.8)), class: "jv-net-best" }));
     });
     const lonely = this.kept.size - pairs.length;
@@ -365,11 +371,11 @@ class Chart {
     return y;
   }
 
-  bar(thing, x, y, width, bottom, kind = "jv-net-bar") {
+  bar(thing, x, y, width, bottom) {
     const box = { x, y, width: Math.max(width, 0.8), height: bottom - y };
     const inside = (px, py) => (px >= x - 0.5 && px <= x + width + 0.5 && py <= bottom && py >= Math.min(y, bottom - 8) ? 0 : Infinity);
     this.near.push({ ...thing, distance: inside, halo: () => svg("rect", { ...box, class: "jv-net-halo" }) });
-    return svg("rect", { ...box, class: kind, ...(thing.pair ? { "data-pair": thing.pair.id } : {}) });
+    return svg("rect", { ...box, class: "jv-net-bar", ...(thing.pair ? { "data-pair": thing.pair.id } : {}) });
   }
 
   // -------------------------------------------------------------- loops that close worst
@@ -377,21 +383,21 @@ class Chart {
   loops() {
     if (!this.facts.measured) return [this.unmeasured()];
     if (!this.choice.loops.length) return [this.note("No three of the chosen pairs make a loop.")];
-    const wide = this.width >= 820;
+    const wide = this.width >= 2 * TABLE;
     const head = html("tr", {}, ...["dates", "RMS [rad]", "beyond \u03c0"].map(words => html("th", {}, words)));
     const rows = this.choice.loops.map(loop => this.loopRow(loop));
     const table = html("div", { class: "jv-net-table" }, html("table", {}, html("thead", {}, head), html("tbody", {}, ...rows)));
     const more = this.choice.loop_count - rows.length;
     const words = `A click on a loop marks its three pairs.${more > 0 ? ` The worst ${rows.length} of ${this.choice.loop_count}.` : ""}`;
     const beside = html("div", { class: "jv-net-beside" }, table, this.note(words));
-    const drawn = this.network(wide ? this.width - 424 : this.width, wide ? 380 : 280);
+    const drawn = this.network(wide ? this.width - TABLE : this.width, wide ? 380 : 280);
     return [html("div", { class: wide ? "jv-net-wide" : "" }, drawn, beside)];
   }
 
   loopRow(loop) {
     const here = loop.pairs.every(id => this.marked.has(id)) && this.marked.size === 3;
     const row = html("tr", { tabindex: 0, "data-key": loop.pairs.join(" "), "aria-selected": String(here) },
-      html("td", {}, loop.dates.join(" \u00b7 ")), html("td", {}, fixed(loop.rms, 2)),
+      html("td", {}, ...loop.dates.flatMap((day, k) => [k ? " \u00b7 " : "", html("span", {}, day)])), html("td", {}, fixed(loop.rms, 2)),
       html("td", {}, known(loop.errors) ? `${fixed(100 * loop.errors, 1)} %` : "unknown"));
     row.onclick = () => this.set("marked", here ? [] : loop.pairs);
     row.onkeydown = event => { if (["Enter", " "].includes(event.key)) { row.onclick(); event.preventDefault(); } };

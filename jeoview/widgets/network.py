@@ -275,6 +275,8 @@ class NetworkPanel:
             about = notes(self._chart.facts, busy=self._bar.busy)
             written = code(self.options, region=self._region is not None)
             self._words.value = alarm(why) if kept is None else said(self._whole, kept, written, about)
+            if not set(self._chart.marked) <= set(self._chart.choice["kept"]):
+                self._chart.marked = []
             changed = kept is not None and kept.ids != self._told
             if kept is not None:
                 self._told = kept.ids

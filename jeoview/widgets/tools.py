@@ -61,13 +61,19 @@ class Tools:
 
     def reference(self, stack: Stack, show: Show, name: str) -> ReferencePoint:
         """Add a stack with its reference point."""
+
+        def changed() -> None:
+            # Whatever chose it: what was refused before is over.
+            self._scene.messages.forget(f"{name}: reference")
+            self._again()
+
         made = ReferencePoint(
             self._scene.window,
             stack,
             show,
             name,
             place=self._place,
-            changed=self._again,
+            changed=changed,
             guard=self._scene.guard,
         )
         _leave(self._references, name)

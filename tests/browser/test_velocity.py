@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 NAME = "03-velocity"
 
+# What a scroll bar would stand under.
+_TOO_WIDE = """() => [...document.querySelectorAll('.jv-network, .jv-network *')].filter(one => one.scrollWidth > one.clientWidth
+  && ['auto', 'scroll'].includes(getComputedStyle(one).overflowX)).map(one => one.className)"""
+
 
 def test_the_notebook_is_stored_without_outputs_and_says_that_it_is_simulated() -> None:
     gallery.assert_clean_and_simulated(NAME)
@@ -90,7 +94,10 @@ def _look_at_the_network(opened: Notebook) -> None:
     worst = json.loads(opened.execute("import json; print(json.dumps(stack.loops(progress=False)['pairs'][0]))"))
     assert opened.execute("print(sorted(network._chart.marked))").strip() == str(sorted(worst))
     opened.screenshot("network-loops")
+    assert page.evaluate(_TOO_WIDE) == []
     page.get_by_role("tab", name="Network").click()
+    page.locator(".jv-net-table").wait_for(state="detached")
+    assert page.locator(".jv-net-mark").count() == 0
 
 
 def _drop_a_pair(opened: Notebook) -> None:

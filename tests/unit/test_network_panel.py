@@ -211,6 +211,15 @@ def test_a_network_that_falls_apart_is_said(panel: NetworkPanel) -> None:
     assert "1 connected subset" in panel.text
 
 
+def test_a_marked_loop_stays_marked_while_it_is_there(panel: NetworkPanel) -> None:
+    loop = list(PAIRS[:3])
+    panel._chart.marked = loop
+    panel.choose(drop=[PAIRS[4]])
+    assert panel._chart.marked == loop
+    panel.choose(min_coherence=0.5)
+    assert panel._chart.marked == []
+
+
 def test_no_pair_left_is_said_and_what_follows_keeps_what_it_has(panel: NetworkPanel) -> None:
     seen: list[Any] = []
     panel.on_change(seen.append)

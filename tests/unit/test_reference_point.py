@@ -197,6 +197,10 @@ def test_a_place_that_does_not_do_is_said_and_nothing_changes(
         tool.choose(lon, LAT)
     click(m, tool, OTHER)
     assert m.messages == ()
+    click(m, tool, lon)
+    assert m.messages != ()
+    tool.choose(GOOD, LAT)
+    assert m.messages == ()
 
 
 def test_pairs_without_data_there_are_counted(m: Map, stack: InterferogramCollection) -> None:
