@@ -334,6 +334,9 @@ class Image:
         them; of equally near ones that further north, then that further west. No value is changed or averaged, but ground
         is covered that was not measured: such an image is made to be looked at.
 
+        Where the map is so close that a pixel of the source fills a block of the screen, the block (equal values in a row and
+        in a column) grows by so much less: to the width of a dot, with round corners; and not at all where it is as large.
+
         Parameters
         ----------
         radius : int

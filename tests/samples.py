@@ -142,7 +142,7 @@ def _samples() -> list[Sample]:
         Sample("focal_mean", values={"radius": 3}),
         Sample("focal_mean", values={"radius": {"metres": 90.0}}),
         Sample("dots"),
-        Sample("dots", ("masked",), {"radius": 5}),
+        Sample("dots", ("masked",), {"radius": 1}),
         Sample("quantiles", values={"q": (0.02, 0.5, 0.98), "region": REGION, "zoom": 11}),
         Sample("stretch_by", ("three", "table")),
         Sample("goldstein", ("phase",), {"patch": 8}),

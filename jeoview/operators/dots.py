@@ -17,16 +17,20 @@ DotRadius = Annotated[int, Field(ge=0, le=32, json_schema_extra={"unit": "pixels
 
 
 def _radius(options: Options, grid: Grid) -> int:
-    return int(options["radius"])
+    # A dot reaches so far, and its block is looked at over twice as many pixels around.
+    return 3 * int(options["radius"])
 
 
-@operator(mode=Mode.NEIGHBOURHOOD, nodata="own", radius=_radius, native=False)
+@operator(mode=Mode.NEIGHBOURHOOD, version=2, nodata="own", radius=_radius, native=False, upgrades={1: dict})
 def dots(image: BandsInput, *, radius: DotRadius = 2) -> BandsInput:
     """Draw every valid pixel as a round dot, for points that are too small to be seen on a map.
 
     A pixel gets the value of the nearest valid one within the radius, so that dots that touch share the room between
     them; of equally near ones that further north, then that further west. No value is changed or averaged, but ground
     is covered that was not measured: such an image is made to be looked at.
+
+    Where the map is so close that a pixel of the source fills a block of the screen, the block (equal values in a row and
+    in a column) grows by so much less: to the width of a dot, with round corners; and not at all where it is as large.
 
     Parameters
     ----------
@@ -41,7 +45,7 @@ def dots(image: BandsInput, *, radius: DotRadius = 2) -> BandsInput:
     places = _around(radius)
     out = np.empty(image.array.shape, dtype=np.float32)
     for layer, result in zip(image.array, out, strict=True):
-        kernel.nearest(np.ascontiguousarray(layer, dtype=np.float32), places, result)
+        kernel.nearest(np.ascontiguousarray(layer, dtype=np.float32), places, radius, result)
     return replace(image, array=out)
 
 
