@@ -166,7 +166,8 @@ def _value_arguments(found: Operator, images: Mapping[str, Argument], values: Ma
         {name: _at(value, "default") if name in used else value for name, value in values.items()}, bands
     )
     later = later_fields(found)
-    plain = {name: _json(value) for name, value in checked.items() if name not in later or value is not None}
+    said = {name for name in later if name in used or checked[name] != _default(found, name)}
+    plain = {name: _json(value) for name, value in checked.items() if name not in later - said}
     for name in band_fields(found):
         if first is not None and name not in used:
             plain[name] = _resolve(plain[name], describe(first), found.name)
@@ -174,6 +175,10 @@ def _value_arguments(found: Operator, images: Mapping[str, Argument], values: Ma
     if found.mode in (Mode.FIT, Mode.FULL) and first is not None:
         plain |= _declared_region(found, plain, describe(first))
     return plain
+
+
+def _default(found: Operator, name: str) -> Any:
+    return found.model.model_fields[name].default
 
 
 def _at_an_end(

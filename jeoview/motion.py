@@ -60,8 +60,9 @@ def relative_to(
 def spatial_filter(self: Any, sigma: Any = 2, keep: Any = "low") -> Image:
     """Smooth an image, or each date of a series, by a mean that is close to a Gaussian; see `spatial_mean`.
 
-    ``series - series.temporal_filter(days, keep="high").spatial_filter(jv.metres(2000))`` is the filter of LiCSBAS: what is
-    high in time and low in space is taken for atmosphere and subtracted.
+    ``series - series.temporal_filter(days, keep="high", detrend=True).spatial_filter(jv.metres(2000))`` takes what is high in
+    time and low in space for atmosphere and subtracts it. Without ``detrend`` it is the filter of LiCSBAS, which takes part
+    of steady motion with it: the shorter the series beside ``days``, the more.
 
     Parameters
     ----------

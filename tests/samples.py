@@ -194,6 +194,7 @@ def _samples() -> list[Sample]:
         Sample("height_corrected", ("stack", "one", "height"), {"min_correlation": 0.0}),
         Sample("temporal_filter", ("displacement",), {"days": 60.0}),
         Sample("temporal_filter", ("displacement",), {"keep": "high"}),
+        Sample("temporal_filter", ("displacement",), {"detrend": True}),
         Sample("spatial_mean"),
         Sample("spatial_mean", ("one",), {"sigma": {"metres": 40.0}}),
         Sample("spatial_filter", ("three", "one"), {"keep": "low"}),

@@ -19,7 +19,7 @@ from jeoview.operators.algebra import first_named, joint_bands, joint_unit
 from jeoview.operators.insar_pairs import DAYS_PER_YEAR, years_since
 from jeoview.operators.phase import linear_unit
 from jeoview.projection import WEB_MERCATOR
-from jeoview.quantities import Length, Metres
+from jeoview.quantities import Later, Length, Metres
 
 Doubles = NDArray[np.float64]
 Days = Annotated[float, Field(gt=0, le=36_525, json_schema_extra={"unit": "d"})]
@@ -30,8 +30,13 @@ LONGEST = 12
 
 
 @operator(mode=Mode.PIXEL, nodata="own", unit=linear_unit("temporal_filter", ".mean_phase()"))
-def temporal_filter(series: SeriesInput, *, days: Days | None = None, keep: Keep = "low") -> SeriesInput:
+def temporal_filter(
+    series: SeriesInput, *, days: Days | None = None, keep: Keep = "low", detrend: Annotated[bool, Later()] = False
+) -> SeriesInput:
     """Smooth a series in time by a Gaussian mean over the dates that a pixel has.
+
+    At both ends a mean has dates on one side alone, so that it is flatter than steady motion: of a line over 13 dates the
+    default keeps about two thirds of the slope in ``low``, the rest is in ``high``. ``detrend`` leaves it whole in ``low``.
 
     Parameters
     ----------
@@ -42,6 +47,8 @@ def temporal_filter(series: SeriesInput, *, days: Days | None = None, keep: Keep
         default, as LiCSBAS.
     keep : {"low", "high"}
         ``low``: the mean, slow motion. ``high``: the series less its mean, what changes from date to date.
+    detrend : bool
+        Take the pixel's own straight line (least squares) out first and add it to the mean again. LiCSBAS does not.
 
     Returns
     -------
@@ -55,7 +62,7 @@ def temporal_filter(series: SeriesInput, *, days: Days | None = None, keep: Keep
     kernel = Kernel.of(when, days or max(3 * float(np.ptp(when)) / max(len(when) - 1, 1), 1.0))
     array = np.empty(series.array.shape, dtype=np.float32)
     for band in range(len(series.bands)):
-        found = smooth(Stack.of(series.array, band), kernel, high=keep == "high")
+        found = smooth(Stack.of(series.array, band), kernel, detrend=detrend, high=keep == "high")
         array[:, band] = found.reshape(len(array), *array.shape[-2:])
     return replace(series, array=array)
 

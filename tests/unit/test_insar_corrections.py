@@ -244,11 +244,44 @@ def test_smoothing_in_time_is_a_gaussian_mean_of_valid_dates(days: float | None)
     assert low.dates == DAYS
 
 
+@pytest.mark.parametrize("days", [20.0, 90.0, None])
+def test_a_line_is_taken_out_before_the_mean_and_added_again(days: float | None) -> None:
+    values = gappy(np.random.default_rng(1).normal(size=(DATES, *SHAPE)), 0.25)
+    values[1:, 0, 0] = np.nan
+    series, when = series_of(values), 12.0 * np.arange(DATES)
+    low, high = (insar_filter.temporal_filter(series, days=days, keep=keep, detrend=True) for keep in ("low", "high"))
+    expected = np.full(values.shape, np.nan)
+    for y, x in np.ndindex(SHAPE):
+        seen = ~np.isnan(values[:, y, x])
+        here, pixel = when[seen], values[seen, y, x]
+        line = np.polyval(np.polyfit(here, pixel, 1), here) if seen.sum() > 1 else pixel
+        apart = np.abs(here[:, None] - here) / (days or 36.0)
+        weight = np.where(apart < 4, np.exp(-(apart**2) / 2), 0)
+        expected[seen, y, x] = line + weight @ (pixel - line) / weight.sum(axis=1)
+    np.testing.assert_allclose(low.array[:, 0], expected, atol=1e-6)
+    np.testing.assert_allclose(high.array[:, 0], values - expected, atol=1e-6)
+
+
+def test_steady_motion_stays_as_it_is_where_lines_are_taken_out() -> None:
+    """LiCSBAS's mean flattens a line, since it is one-sided at both ends of the series."""
+    when = 12.0 * np.arange(DATES)
+    steady = series_of(gappy(np.broadcast_to((-0.3 / 365.25 * when)[:, None, None], (DATES, *SHAPE)).copy()))
+    found = insar_filter.temporal_filter(steady, detrend=True)
+    np.testing.assert_allclose(found.array, steady.array, atol=1e-7)
+    left = insar_filter.temporal_filter(steady, keep="high", detrend=True)
+    assert np.nanmax(np.abs(left.array)) < 1e-7
+    flat = insar_filter.temporal_filter(series_of(np.broadcast_to(when[:, None, None], (DATES, *SHAPE)).copy()))
+    assert np.polyfit(when, flat.array[:, 0, 0, 0], 1)[0] < 0.8
+
+
 def test_the_order_of_the_dates_does_not_matter() -> None:
     series = series_of(np.random.default_rng(1).normal(size=(DATES, *SHAPE)))
     turned = replace(series, array=series.array[::-1].copy(), dates=DAYS[::-1])
-    one, other = (insar_filter.temporal_filter(given, days=30.0).array for given in (series, turned))
-    np.testing.assert_allclose(one, other[::-1], atol=1e-6)
+    for detrend in (False, True):
+        one, other = (
+            insar_filter.temporal_filter(given, days=30.0, detrend=detrend).array for given in (series, turned)
+        )
+        np.testing.assert_allclose(one, other[::-1], atol=1e-6)
 
 
 def test_smoothing_in_space_is_three_means_and_nearly_gaussian() -> None:
