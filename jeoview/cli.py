@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
-from jeoview.catalog import FROM_NOTEBOOK, Catalog, Item, Query
+from jeoview.catalog import FROM_NOTEBOOK, Catalog, CollectionInfo, Item, Query, layers_of
 from jeoview.errors import JeoviewError
 from jeoview.io.products import PRODUCTS, Scan, scan_folder
+from jeoview.io.products.stacks import SUFFIX
 from jeoview.settings import settings
 
 # How many names are listed with one reason.
@@ -55,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     listed = commands.add_parser("collections", help="list the collections")
     listed.add_argument("--all", action="store_true", help="also those of single files that a notebook opened")
     listed.set_defaults(run=_collections)
-    remove = commands.add_parser("remove", help="forget collections; their files stay")
+    remove = commands.add_parser(
+        "remove", help="forget collections, with the geometry that belongs to a stack; their files stay"
+    )
     remove.add_argument("names", nargs="*", metavar="NAME")
     remove.add_argument("--opened", action="store_true", help="all those of single files that a notebook opened")
     remove.set_defaults(run=_remove)
@@ -68,26 +71,50 @@ def _parser() -> argparse.ArgumentParser:
 def _ingest(given: argparse.Namespace) -> int:
     scan = scan_folder(given.folder, given.collection, given.date)
     catalog = Catalog(settings().catalog)
-    taken = {name: items for name, items in _by_collection(scan).items() if _is_free(catalog, name, items, scan)}
+    found = _by_collection(scan)
+    refused = _refused(catalog, found)
+    taken = {name: items for name, items in found.items() if name not in refused}
     before = {name: set(catalog.ids(Query(name))) if name in catalog.collections() else set() for name in taken}
     if not given.dry_run:
-        for name in taken:
-            catalog.add_collection(scan.collections[name])
-        catalog.add_items(item for items in taken.values() for item in items)
+        for name, items in taken.items():
+            _put(catalog, scan.collections[name], items)
     for name, items in taken.items():
         print(_report(name, items, before[name]))
     count = sum(map(len, taken.values()))
-    if scan.skipped:
-        print(f"left out {len(scan.skipped)} of {count + len(scan.skipped)}:", file=sys.stderr)
-        _print_reasons(scan.skipped)
+    # Scenes and files that were left out are counted alike, whatever keeps them from the catalogue.
+    missing = len(scan.skipped) + sum(len(found[name]) for name in refused)
+    if missing:
+        print(f"left out {missing} of {count + missing}:", file=sys.stderr)
+        _print_reasons([*scan.skipped, *((name, reason) for name, reason in refused.items() if reason)])
     if scan.beside:
         print(f"also there, {len(scan.beside)}:", file=sys.stderr)
         _print_reasons(scan.beside)
     if given.dry_run:
         print("nothing was ingested: it is a dry run", file=sys.stderr)
     elif not count:
-        print("no raster was ingested" if scan.skipped else "no raster was found", file=sys.stderr)
-    return 0 if count and not scan.skipped else 1
+        print("no raster was ingested" if missing else "no raster was found", file=sys.stderr)
+    return 0 if count and not missing else 1
+
+
+def _put(catalog: Catalog, info: CollectionInfo, items: Sequence[Item]) -> None:
+    """Put scenes into a collection; the geometry of a stack, and what a notebook had of the same files, is made anew."""
+    known = info.name in catalog.collections() and catalog.collection(info.name).origin in FROM_NOTEBOOK
+    if known or _is_geometry(items):
+        catalog.replace_items(info, items)
+    else:
+        catalog.add_collection(info)
+        catalog.add_items(items)
+
+
+def _is_geometry(items: Sequence[Item]) -> bool:
+    """Whether items are the geometry of a stack, which belongs to it."""
+    return [item.id for item in items] == ["geometry"] and items[0].collection.endswith(SUFFIX)
+
+
+def _geometry_with(catalog: Catalog, name: str) -> list[str]:
+    """The collection of the geometry of a stack, where there is one."""
+    beside = name + SUFFIX
+    return [beside] if beside in catalog.collections() and _is_geometry(catalog.search(Query(beside))) else []
 
 
 def _by_collection(scan: Scan) -> dict[str, list[Item]]:
@@ -112,8 +139,10 @@ def _report(name: str, items: Sequence[Item], known: Container[str]) -> str:
     """One line on what a collection gets, and how it is opened where it is not one of images."""
     again = sum(item.id in known for item in items)
     renewed = f" ({again} of them were known)" if again else ""
-    days = sorted(item.datetime[:10] for item in items)
-    dates = days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
+    # A pair begins with its earlier date.
+    first = min(str(item.properties.get("start_datetime") or item.datetime)[:10] for item in items)
+    last = max(item.datetime[:10] for item in items)
+    dates = first if first == last else f"{first} to {last}"
     bands = ", ".join(dict.fromkeys(band for item in items for band in item.bands))
     what, opener = KINDS[_kind(items[0])]
     # Files seldom say it, and Sentinel-1's is taken then.
@@ -128,25 +157,36 @@ def _kind(item: Item) -> str:
     return "pairs" if "unwrapped" in item.bands and "start_datetime" in item.properties else "images"
 
 
-def _is_free(catalog: Catalog, name: str, items: Sequence[Item], scan: Scan) -> bool:
-    """Whether a name is free; if not, the reason is added to what was left out."""
-    reason = _clash(catalog, name, items) if name in catalog.collections() else ""
-    if reason:
-        text = f"{len(items)} {KINDS[_kind(items[0])][0]}, as a collection of this name {reason}; choose another with --collection"
-        scan.skipped.append((name, f"{text}, or `jeoview remove {name}`"))
-    return not reason
+def _refused(catalog: Catalog, found: Mapping[str, Sequence[Item]]) -> dict[str, str]:
+    """The collections whose names are not free, and why; geometry is said with its stack, without which it is nothing."""
+    refused: dict[str, str] = {}
+    for name, items in found.items():
+        home = name.removesuffix(SUFFIX)
+        geometry = home in found and _is_geometry(items)
+        if geometry and home in refused:
+            refused[name] = ""
+        elif reason := "" if geometry and name in _geometry_with(catalog, home) else _clash(catalog, name, items):
+            more = " and their geometry" if _is_geometry(found.get(name + SUFFIX, ())) else ""
+            text = f"{len(items)} {KINDS[_kind(items[0])][0]}{more}, as a collection of this name {reason}"
+            refused[name] = f"{text}; choose another with --collection, or `jeoview remove {name}`"
+    return refused
 
 
 def _clash(catalog: Catalog, name: str, items: Sequence[Item]) -> str:
-    """Why scenes must not come to those of a collection, empty where they may.
+    """Why scenes must not come to those of a collection, empty where they may, or where there is none of this name.
 
     Observed and simulated scenes must not mix, nor files that a notebook makes anew, nor the pairs of two tracks; and no
     file of another folder may take the place of one that is still there.
     """
+    if name not in catalog.collections():
+        return ""
     known = catalog.collection(name)
-    if known.simulated or known.origin in FROM_NOTEBOOK:
-        return "is simulated" if known.simulated else "was made in a notebook"
     there = {item.id: item for item in catalog.search(Query(name))}
+    if known.simulated:
+        return "is simulated"
+    if known.origin in FROM_NOTEBOOK:
+        # A folder that was opened in a notebook first is no other one.
+        return "" if there and layers_of(there.values()) <= layers_of(items) else "was made in a notebook"
     if name in FAMILIES or not there:
         return ""
     kind = _kind(items[0])
@@ -165,7 +205,9 @@ def _remove(given: argparse.Namespace) -> int:
     for name in given.names:
         catalog.collection(name)  # a wrong name is said before anything is removed
     opened = set(catalog.collections()) - set(catalog.collections(opened=False)) if given.opened else ()
-    names = list(dict.fromkeys([*given.names, *sorted(opened)]))
+    asked = dict.fromkeys([*given.names, *sorted(opened)])
+    # Geometry is nothing without its stack, and another one of this name must not get it.
+    names = list(dict.fromkeys(one for name in asked for one in (name, *_geometry_with(catalog, name))))
     for name in names:
         count = catalog.count(Query(name))
         catalog.remove_collection(name)

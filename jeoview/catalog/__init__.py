@@ -1,6 +1,16 @@
 """Items and where their files are: SQLite by default."""
 
 from jeoview.catalog.database import Catalog
-from jeoview.catalog.items import FROM_NOTEBOOK, QUALITY_SCHEMES, Band, BandInfo, CollectionInfo, Item, Query
+from jeoview.catalog.items import FROM_NOTEBOOK, QUALITY_SCHEMES, Band, BandInfo, CollectionInfo, Item, Query, layers_of
 
-__all__ = ["FROM_NOTEBOOK", "QUALITY_SCHEMES", "Band", "BandInfo", "Catalog", "CollectionInfo", "Item", "Query"]
+__all__ = [
+    "FROM_NOTEBOOK",
+    "QUALITY_SCHEMES",
+    "Band",
+    "BandInfo",
+    "Catalog",
+    "CollectionInfo",
+    "Item",
+    "Query",
+    "layers_of",
+]

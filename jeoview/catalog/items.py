@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from jeoview.projection import Bounds
@@ -101,6 +102,13 @@ class Item:
         """Hash of how the stored numbers become values: what, besides the files, decides on the pixels."""
         rules = [_decoding(band) for band in self.bands.values()]
         return hashlib.sha256(repr(rules).encode()).hexdigest()[:16]
+
+
+def layers_of(items: Iterable[Item]) -> frozenset[tuple[str, frozenset[Path], str]]:
+    """What tells the same layers of the same files: their ids, files and how the stored numbers become values."""
+    return frozenset(
+        (item.id, frozenset(Path(band.href).resolve() for band in item.bands.values()), item.decoding) for item in items
+    )
 
 
 def _decoding(band: Band) -> tuple[object, ...]:

@@ -9,7 +9,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from jeoview.catalog import FROM_NOTEBOOK, CollectionInfo, Item
+from jeoview.catalog import FROM_NOTEBOOK, CollectionInfo, Item, Query, layers_of
 from jeoview.collection.frozen import freeze, user_catalog
 from jeoview.errors import ParameterError, RefusedError, SourceError, choices
 from jeoview.graph import digest
@@ -135,6 +135,8 @@ def _hash(path: Path | Sequence[Path], date: str | None, options: FileOptions) -
 def register(name: str, title: str, items: list[Item]) -> None:
     """Put items into the catalogue as a collection; what is not among them any more is forgotten.
 
+    One that was ingested keeps its place where these are its own layers.
+
     Raises
     ------
     ParameterError
@@ -142,6 +144,9 @@ def register(name: str, title: str, items: list[Item]) -> None:
     """
     catalog = user_catalog()
     if name in catalog.collections() and catalog.collection(name).origin not in FROM_NOTEBOOK:
+        if layers_of(items) == layers_of(catalog.search(Query(name))):
+            catalog.add_items(items)
+            return
         raise ParameterError(f"the catalogue has a collection {name!r} that was ingested; choose another name=")
     origin = "opened" if _MADE.fullmatch(name) else "files"
     catalog.replace_items(CollectionInfo(name, title, origin=origin), items)

@@ -18,9 +18,10 @@ import pytest
 import rasterio
 
 import jeoview as jv
-from jeoview.catalog import Query
+from jeoview.catalog import CollectionInfo, Query
 from jeoview.cli import main
 from jeoview.collection.frozen import user_catalog
+from jeoview.errors import ParameterError
 from jeoview.io.products import scan_folder
 from tests.unit import product_files as made
 
@@ -134,6 +135,59 @@ def test_another_stack_does_not_come_to_one_of_its_name(tmp_path: Path, capsys: 
     assert main(["ingest", str(tmp_path / "b" / "mintpy")]) == 1
     assert "holds files of another folder, such as ifgramStack.h5; choose another" in capsys.readouterr().err
     assert len(jv.InterferogramCollection("mintpy")) == 2
+
+
+def test_a_refused_stack_leaves_no_geometry_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The numbers are the same whether the catalogue is written or not, and every scene counts."""
+    catalog = user_catalog()
+    catalog.add_collection(CollectionInfo("demo-slc", simulated=True))
+    made.mintpy_stack(tmp_path / "hawaii")
+    for dry in (["--dry-run"], []):
+        assert main(["ingest", str(tmp_path / "hawaii"), "--collection", "demo-slc", *dry]) == 1
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert "left out 3 of 3:" in said.err
+        assert "demo-slc: 2 interferograms and their geometry, as a collection of this name is simulated" in said.err
+        assert catalog.collections() == ["demo-slc"]
+    assert catalog.count(Query("demo-slc")) == 0
+
+
+def test_geometry_goes_with_its_stack_and_is_renewed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    catalog = user_catalog()
+    for home in ("a", "b"):
+        made.mintpy_stack(tmp_path / home / "mintpy")
+        assert main(["ingest", str(tmp_path / home / "mintpy")]) == 0
+        (band, *_) = catalog.item("mintpy-geometry", "geometry").bands.values()
+        assert home in Path(band.href).relative_to(tmp_path).parts
+        catalog.remove_collection("mintpy")
+    assert main(["ingest", str(tmp_path / "a" / "mintpy")]) == 0, "geometry that an older version left is no obstacle"
+    capsys.readouterr()
+    assert main(["remove", "mintpy"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "removed mintpy: 2 scenes; the files stay",
+        "removed mintpy-geometry: 1 scenes; the files stay",
+    ]
+    assert catalog.collections() == []
+
+
+def test_a_folder_that_a_notebook_opened_is_the_same_stack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both ways round: ingested after it was opened, and opened after it was ingested."""
+    folder = tmp_path / "mintpy"
+    made.mintpy_stack(folder)
+    opened = jv.InterferogramCollection.from_mintpy(folder)
+    key = opened.image().key
+    assert main(["ingest", str(folder)]) == 0
+    assert "2 interferograms (2 of them were known), 2020-01-01 to 2020-01-25" in capsys.readouterr().out
+    assert user_catalog().collection("mintpy").origin == user_catalog().collection("mintpy-geometry").origin == ""
+    assert jv.InterferogramCollection.from_mintpy(folder).image().key == key
+    assert user_catalog().collection("mintpy").origin == ""
+    made.mintpy_stack(tmp_path / "other" / "mintpy")
+    with pytest.raises(ParameterError, match="was ingested; choose another name="):
+        jv.InterferogramCollection.from_mintpy(tmp_path / "other" / "mintpy")
+    assert main(["remove", "mintpy"]) == 0
+    jv.InterferogramCollection.from_mintpy(tmp_path / "other" / "mintpy")
+    assert main(["ingest", str(folder)]) == 1, "another folder of this name"
+    assert "was made in a notebook" in capsys.readouterr().err
 
 
 def test_pairs_of_no_known_layout_get_the_call_that_opens_them(tmp_path: Path) -> None:
@@ -285,7 +339,7 @@ def test_a_dry_run_leaves_the_catalogue_as_it_is(tmp_path: Path, capsys: pytest.
         made.write_tif(tmp_path / "hawaii" / f"{name}.tif", PHASE)
     assert main(["ingest", str(tmp_path), "--dry-run"]) == 1
     printed = capsys.readouterr()
-    assert printed.out.startswith("hawaii: 2 interferograms, 2020-01-13 to 2020-01-25, bands unwrapped, coherence; ")
+    assert printed.out.startswith("hawaii: 2 interferograms, 2020-01-01 to 2020-01-25, bands unwrapped, coherence; ")
     assert '; wavelength 0.0554658 m; jeoview.InterferogramCollection("hawaii")\n' in printed.out
     assert "a.tif, b.tif, c.tif: no date" in printed.err
     assert "nothing was ingested: it is a dry run" in printed.err
