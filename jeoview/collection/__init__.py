@@ -2,6 +2,7 @@
 
 from jeoview.collection.advice import advise
 from jeoview.collection.describe import Description
+from jeoview.collection.empty import spanned
 from jeoview.collection.frozen import freeze
 from jeoview.collection.images import ImageCollection
 from jeoview.collection.interferograms import InterferogramCollection
@@ -12,11 +13,13 @@ from jeoview.collection.products import open_series as _open_series
 from jeoview.collection.slc import SlcCollection
 from jeoview.collection.years import annual_steps
 from jeoview.image import Image
+from jeoview.operators.velocity import velocity
 from jeoview.recipes import with_advice
 
 for _cls in (Image, ImageCollection):
     # The operator needs its years; the method finds them where the scenes are known.
     setattr(_cls, annual_steps.__name__, with_advice("annual_steps", annual_steps))
+    setattr(_cls, velocity.__name__, spanned(_cls.velocity))
 advise(ImageCollection, InterferogramCollection, PointCollection, SlcCollection)
 open_file = with_advice("open", _open_file)
 open_points = with_advice("open_points", _open_points)

@@ -13,6 +13,7 @@ from jeoview.catalog import Item
 from jeoview.collection import corrections, inversion, network, noise, plots, reference, selection, stack
 from jeoview.collection.areas import Geometry
 from jeoview.collection.corrections import Correction
+from jeoview.collection.empty import reference_note
 from jeoview.collection.files import as_path, matches, register
 from jeoview.collection.frozen import freeze, ids_of, user_catalog
 from jeoview.collection.pixels import square, stack_grid, window
@@ -229,8 +230,11 @@ class InterferogramCollection:
         return [network.dates_of(item) for item in self.items]
 
     def report(self) -> str:
-        """What was chosen, what each filter removed, which subsets of dates there are, and the reference."""
-        return "\n".join([repr(self), *selection.story(self)])
+        """What was chosen, what each filter removed, which subsets of dates there are, and the reference.
+
+        The reference is read, to say how many pairs have no data there.
+        """
+        return "\n".join([repr(self), *selection.story(self), *reference_note(self)])
 
     def __len__(self) -> int:
         return len(self.ids or ())

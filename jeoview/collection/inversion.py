@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from jeoview.collection.empty import check_reference
 from jeoview.image import Image, apply
 
 if TYPE_CHECKING:
@@ -33,12 +34,20 @@ def invert(self: InterferogramCollection, method: str = "sbas", weight: str = "n
     Raises
     ------
     ParameterError
-        If no reference was chosen: an interferogram keeps an arbitrary constant.
+        If no reference was chosen: an interferogram keeps an arbitrary constant; or no pair has data there. The place is
+        read for that, once; nothing else is.
+
+    Warns
+    -----
+    UserWarning
+        If pairs do not connect all dates, or those with data at the reference do not.
     """
+    image = self.referenced("invert")
     if method == "sbas":
         _warn_of_gaps(self)
+    check_reference(self, image, "invert", bridged=method == "nsbas")
     values = {"wavelength": self.wavelength, **_weighting(self, method, weight, options)}
-    return apply("invert", (self.referenced("invert"),), values)
+    return apply("invert", (image,), values)
 
 
 def _warn_of_gaps(self: InterferogramCollection) -> None:
@@ -58,18 +67,25 @@ def quality(self: InterferogramCollection, method: str = "sbas", weight: str = "
     Where a pixel has no more pairs than they connect dates they agree whatever they hold: the temporal coherence is 1 there.
     ``pairs_without_loop`` of `loop_closure` and ``n_ifg_noloop`` of `noise_indices` count the pairs that nothing checks.
 
+    Raises
+    ------
+    ParameterError
+        If no reference was chosen, or no pair has data there; the place is read for that, once.
+
     Warns
     -----
     UserWarning
         If no pair of the whole network is checked by others.
     """
+    image = self.referenced("quality")
     if len(self) == len(self.dates) - len(self.subsets()):
         warnings.warn(
             f"quality: the {len(self)} pairs connect {len(self.dates)} dates without any loop, so that they agree whatever "
             "they hold: the temporal coherence is 1 everywhere and says nothing. Choose more pairs",
             stacklevel=2,
         )
-    return apply("inversion_quality", (self.referenced("quality"),), _weighting(self, method, weight, options))
+    check_reference(self, image, "quality", bridged=True)
+    return apply("inversion_quality", (image,), _weighting(self, method, weight, options))
 
 
 def _weighting(self: InterferogramCollection, method: str, weight: str, options: Mapping[str, Any]) -> dict[str, Any]:

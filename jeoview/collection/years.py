@@ -65,17 +65,25 @@ def _whole_years(node: Node) -> list[int]:
 
 
 def _days(node: Node) -> list[dt.date]:
-    """The days of the scenes behind a series, those of both scenes of a pair."""
+    return [moment.date() for moment in moments_of(node)]
+
+
+def moments_of(node: Node) -> list[dt.datetime]:
+    """When the scenes behind a series were taken; the days of both scenes of a pair, at midnight.
+
+    Empty where the store does not know the scenes.
+    """
     while not is_source(node):
         inner = next((image for image in input_nodes(node) if describe(image).kind is Kind.SERIES), None)
         if inner is None:
             return []
         node = inner
     options = options_of(node)
-    text = Engine.default().store.get(options["items"])
+    text = Engine.default().store.get(options["items"]) if "items" in options else None
     if text is None:
         return []
     known = json.loads(text)
     items = user_catalog().items(known["collection"], [entry["id"] for entry in known["items"]])
-    times = [layer_date(item, options.get("stack", "time")) for item in items]
-    return [parse_time(text).date() for time in times for text in time.split("/")]
+    stack = options.get("stack", "time")
+    times = [parse_time(text) for item in items for text in layer_date(item, stack).split("/")]
+    return [time.replace(hour=0, minute=0, second=0, microsecond=0) for time in times] if stack == "pairs" else times

@@ -1,0 +1,96 @@
+"""Lines whose result can only be empty are refused, or warned about, where they are written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import from_origin
+
+from jeoview import InterferogramCollection
+from jeoview.errors import ParameterError
+
+NOWHERE = (-99.1905, 19.369)  # inside the stack, in a hole of every pair
+
+
+@pytest.fixture(autouse=True)
+def _own_home(jeoview_home: Path) -> None:
+    """Every test has a catalogue of its own."""
+
+
+@pytest.fixture
+def mexico(data_dir: Path) -> InterferogramCollection:
+    return InterferogramCollection.from_pyrate(data_dir / "pyrate-cropa-mexico")
+
+
+def stack_of(folder: Path, pairs: dict[str, bool]) -> InterferogramCollection:
+    """Pairs of constant phase; of some the left half has no data."""
+    profile: dict[str, Any] = {"driver": "GTiff", "width": 40, "height": 30, "count": 1, "dtype": "float32"}
+    for name, whole in pairs.items():
+        values = np.ones((1, 30, 40), np.float32)
+        values[..., : 0 if whole else 20] = 0
+        with rasterio.open(
+            folder / f"{name}_unw.tif", "w", transform=from_origin(10, 45, 0.001, 0.001), crs="EPSG:4326", **profile
+        ) as file:
+            file.write(values)
+    return InterferogramCollection.from_files(str(folder / "*_unw.tif"))
+
+
+# ---------------------------------------------------------------- reference
+
+
+def test_a_reference_without_data_is_refused_where_it_is_inverted(mexico: InterferogramCollection) -> None:
+    empty = mexico.reference(*NOWHERE)
+    assert np.isnan(list(empty.reference_phase().values())).all()
+    for line in (empty.invert, empty.quality, empty.noise_indices, empty.noise_mask, empty.deramp().invert):
+        with pytest.raises(
+            ParameterError, match=r"none of the 30 pairs has data at the reference -99\.19.*\.reference"
+        ):
+            line()
+    assert "30 of 30 pairs (20180106_20180130, " in empty.report()
+    assert "no data" not in mexico.reference(lon=-99.18, lat=19.44).report()
+
+
+def test_pairs_that_are_lost_at_the_reference_are_named(tmp_path: Path) -> None:
+    chain = {"20200101_20200113": True, "20200113_20200125": False, "20200125_20200206": True}
+    stack = stack_of(tmp_path, chain)
+    lost = stack.reference(lon=10.01, lat=44.985)
+    words = r"1 of 3 pairs \(20200113_20200125\) have no data at the reference"
+    with pytest.warns(UserWarning, match=words + r" .* fall into 2 subsets"):
+        lost.invert()
+    lost.invert("nsbas")
+    assert lost.report().endswith("1 of 3 pairs (20200113_20200125) have no data at the reference")
+    stack.reference(lon=10.03, lat=44.985).invert()
+
+
+def test_a_lost_pair_that_others_replace_is_reported_alone(tmp_path: Path) -> None:
+    ring = {"20200101_20200113": True, "20200113_20200125": False, "20200101_20200125": True}
+    stack = stack_of(tmp_path, ring).reference(lon=10.01, lat=44.985)
+    stack.invert()
+    assert "1 of 3 pairs" in stack.report()
+
+
+def test_a_reference_that_cannot_be_read_is_left_to_the_tiles(tmp_path: Path) -> None:
+    stack = stack_of(tmp_path, {"20200101_20200113": True}).reference(lon=10.01, lat=44.985)
+    (tmp_path / "20200101_20200113_unw.tif").unlink()
+    stack.invert()
+    assert "reference" in stack.report()
+
+
+# ---------------------------------------------------------------- dates
+
+
+def test_a_series_that_is_too_short_for_its_velocity_is_refused(mexico: InterferogramCollection) -> None:
+    series = mexico.reference(lon=-99.18, lat=19.44).invert()
+    words = r"spans 0\.53 yr \(2018-01-06 to 2018-07-17\), and model='annual' needs min_span=1 yr.*model=\"linear\""
+    with pytest.raises(ParameterError, match=words):
+        series.velocity(model="annual")
+    with pytest.raises(ParameterError, match=r"13 dates, .* min_dates=14: .*Give min_dates=13"):
+        series.velocity(min_dates=14)
+    with pytest.raises(ParameterError, match=r"min_span=2 yr"):
+        series.velocity(min_span=2)
+    for options in ({}, {"model": "annual", "min_span": 0.5}, {"min_dates": 13}):
+        assert "velocity" in series.velocity(**options).bands
