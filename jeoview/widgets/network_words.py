@@ -13,6 +13,7 @@ NO_BASELINES = "Perpendicular baselines of this stack are not known: pairs are d
 NO_COHERENCE = "This stack has no coherence: pairs are drawn in one colour."
 NO_LOOPS = "No three pairs make a loop: closure says nothing of this network."
 ONE_PAIR = "One pair alone: there is nothing to choose from."
+UNCHECKED = "No loop checks these pairs: they agree whatever they hold, and temporal coherence is 1 everywhere."
 UNMEASURED = "Coherence, unwrapped share and loops are not measured: press Measure to read the pixels."
 
 
@@ -63,7 +64,7 @@ def code(options: Mapping[str, Any], *, region: bool) -> str:
 
 
 def alarms(whole: InterferogramCollection, kept: InterferogramCollection) -> list[str]:
-    """Where a choice of pairs breaks the network: subsets that no pair connects, and dates without any pair."""
+    """Where a choice of pairs breaks the network: subsets that no pair connects, dates without any pair, nothing checked."""
     found, subsets = [], kept.subsets()
     if len(subsets) > 1:
         parts = "; ".join(
@@ -75,6 +76,8 @@ def alarms(whole: InterferogramCollection, kept: InterferogramCollection) -> lis
     lost = [day for day in whole.dates if day not in left]
     if lost:
         found.append(f"{_count(len(lost), 'date has', 'dates have')} no pair any more: {_listed(lost)}.")
+    if len(whole) > 1 and len(kept) == len(kept.dates) - len(subsets):
+        found.append(UNCHECKED)
     return found
 
 

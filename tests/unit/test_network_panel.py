@@ -21,7 +21,7 @@ from jeoview.progress import job
 from jeoview.widgets import Map
 from jeoview.widgets.measure_bar import MeasureBar
 from jeoview.widgets.network_limits import LIMITS
-from jeoview.widgets.network_words import NO_BASELINES, NO_COHERENCE, NO_LOOPS, ONE_PAIR, UNMEASURED
+from jeoview.widgets.network_words import NO_BASELINES, NO_COHERENCE, NO_LOOPS, ONE_PAIR, UNCHECKED, UNMEASURED
 from tests.unit.test_widgets import FakeSession, ndvi
 
 # Two dates on each side of a gap that one long pair bridges; a loop on the left, a date that hangs on one pair.
@@ -415,6 +415,20 @@ def test_one_pair_alone_and_pairs_without_a_loop(tmp_path: Path) -> None:
     line.wait(30)
     assert NO_LOOPS in line.text
     assert NO_LOOPS not in panel.text
+
+
+def test_a_choice_that_no_loop_checks_says_so(panel: NetworkPanel) -> None:
+    panel.wait(30)
+    assert UNCHECKED not in panel.text
+    # A pair of the loop goes: what is left is a tree, which any phase fits.
+    panel.choose(drop=[PAIRS[0]])
+    assert UNCHECKED in panel.text
+    # Two subsets, of which one is a loop.
+    panel.choose(drop=[PAIRS[3]])
+    assert "The network falls apart" in panel.text
+    assert UNCHECKED not in panel.text
+    panel.choose(drop=[PAIRS[0], PAIRS[3]])
+    assert UNCHECKED in panel.text
 
 
 # ---------------------------------------------------------------- shown, closed, misused
