@@ -133,7 +133,7 @@ class Base(RequestHandler):
             self._open_to_origins()
             self.set_header("X-Jeoview-Error", failure.header())
         if self.allowed and self.wants_picture():
-            self.answer(picture.draw(failure), "image/png")
+            self.answer(picture.draw(failure, brief=self.is_brief()), "image/png")
         else:
             self.answer(failure.document())
 
@@ -142,6 +142,10 @@ class Base(RequestHandler):
 
     def wants_picture(self) -> bool:
         """Whether errors go out as pictures; tiles do where a browser's image asks."""
+        return False
+
+    def is_brief(self) -> bool:
+        """Whether the picture of an error holds no message; most tiles' do."""
         return False
 
 

@@ -9,6 +9,7 @@ import time
 from urllib.parse import quote
 
 from jeoview.errors import ParameterError
+from tileserver import picture
 from tileserver.address import Query, TileAddress, check_key, parse_tile, parse_view
 from tileserver.base import Base
 from tileserver.failures import Failure
@@ -102,6 +103,11 @@ class Tile(Base):
         accept = self.request.headers.get("Accept", "").lower()
         image, text = accept.find("image/"), accept.find("application/json")
         return image >= 0 and not 0 <= text < image
+
+    def is_brief(self) -> bool:
+        """On a map many tiles fail of one thing, and few of them say it; a tile that is opened as a page always does."""
+        page = "text/html" in self.request.headers.get("Accept", "").lower()
+        return self.address is not None and not page and not picture.has_words(self.address.x, self.address.y)
 
 
 class ChainTiles(Base):

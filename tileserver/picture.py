@@ -14,13 +14,27 @@ _MARGIN = 12
 _TITLE, _TEXT = 14, 13
 _LINE = 17
 _PAPER, _INK, _EDGE = (255, 255, 255, 216), (40, 40, 40, 255), (176, 32, 32, 255)
+_HATCH, _APART = (176, 32, 32, 120), 16  # a part of 256, so that it goes on in the next tile
 
 
-def draw(failure: Failure) -> bytes:
-    """A PNG of 256 x 256 pixels with the code and the message; a clear one of what is under way, so that what lies below stays in view."""
+def draw(failure: Failure, *, brief: bool = False) -> bytes:
+    """A PNG of 256 x 256 pixels: hatched, with the code and the message.
+
+    Parameters
+    ----------
+    failure : Failure
+        Of what is under way the picture is clear, so that what lies below stays in view.
+    brief : bool
+        Whether the code alone is written.
+    """
     if failure.code == "Pending":
         return _clear()
-    return _draw(failure.code, failure.message)
+    return _draw(failure.code, "" if brief else failure.message, brief=brief)
+
+
+def has_words(x: int, y: int) -> bool:
+    """Whether a tile of a map full of one error is one of those that say it in words: one of six, so that a view has one."""
+    return x % 3 == 1 and y % 2 == 0
 
 
 @lru_cache(maxsize=1)
@@ -31,9 +45,31 @@ def _clear() -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _draw(code: str, message: str) -> bytes:
+def _draw(code: str, message: str, *, brief: bool) -> bytes:
     image = Image.new("RGBA", (SIZE, SIZE), (0, 0, 0, 0))
     pen = ImageDraw.Draw(image)
+    for start in range(-SIZE, SIZE, _APART):
+        pen.line((start, 0, start + SIZE, SIZE), fill=_HATCH)
+    if brief:
+        _tag(pen, code)
+    else:
+        _card(pen, code, message)
+    out = io.BytesIO()
+    image.save(out, "PNG", compress_level=6)
+    return out.getvalue()
+
+
+def _tag(pen: ImageDraw.ImageDraw, code: str) -> None:
+    """The code in the middle."""
+    font = ImageFont.load_default(_TEXT)
+    half = font.getlength(code) / 2 + 6
+    middle = SIZE / 2
+    pen.rectangle((middle - half, middle - 10, middle + half, middle + 10), fill=_PAPER)
+    pen.text((middle, middle), code, fill=_EDGE, font=font, anchor="mm")
+
+
+def _card(pen: ImageDraw.ImageDraw, code: str, message: str) -> None:
+    """The code and the message in a frame."""
     title, text = ImageFont.load_default(_TITLE), ImageFont.load_default(_TEXT)
     room = (SIZE - 2 * _MARGIN) // _LINE - 2
     lines = wrap(message, text, SIZE - 2 * _MARGIN, room)
@@ -42,9 +78,6 @@ def _draw(code: str, message: str) -> bytes:
     pen.text((_MARGIN, _MARGIN - 2), code, fill=_EDGE, font=title)
     for index, line in enumerate(lines):
         pen.text((_MARGIN, _MARGIN + 4 + _LINE * (index + 1)), line, fill=_INK, font=text)
-    out = io.BytesIO()
-    image.save(out, "PNG", compress_level=6)
-    return out.getvalue()
 
 
 def wrap(message: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int, room: int) -> list[str]:

@@ -22,12 +22,15 @@ from traitlets import Int, Unicode
 from jeoview.grid import MAX_ZOOM
 from jeoview.widgets.view import TileBlock, block_bounds
 
+# Stands in every tile of the map when the server is gone: hatched as its own errors are, the words small.
 NO_ANSWER = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256">'
-    '<rect x=".5" y=".5" width="255" height="255" fill="#fdf1ee" stroke="#d9806b"/>'
-    '<g font-family="sans-serif" font-size="13" fill="#8c2f1b" text-anchor="middle">'
-    '<text x="128" y="120" font-weight="bold">This tile did not arrive</text>'
-    '<text x="128" y="142">the tile server does not answer</text></g></svg>'
+    '<pattern id="h" width="16" height="16" patternUnits="userSpaceOnUse">'
+    '<path d="M0 0L16 16" stroke="#b02020" stroke-opacity=".4"/></pattern>'
+    '<rect width="256" height="256" fill="url(#h)"/>'
+    '<rect x="30" y="117" width="196" height="22" fill="#fff" fill-opacity=".85"/>'
+    '<text x="128" y="132" font-family="sans-serif" font-size="13" fill="#8c2f1b" text-anchor="middle">'
+    "the server does not answer</text></svg>"
 )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.service.support import TOKEN, Scene, Server, X, Y, Z
+from tileserver import picture
 
 pytestmark = pytest.mark.browser
 
@@ -57,12 +58,17 @@ def test_a_tile_is_shown(scene: Scene, server: Server, page: Any) -> None:
 def test_the_error_of_a_tile_is_shown(scene: Scene, server: Server, page: Any) -> None:
     statuses: list[int] = []
     page.on("response", lambda response: statuses.append(response.status))
-    shown = page.evaluate(_LOAD, _url(server, scene.engine.save(scene.image().node)))
-    assert statuses[-1] == 400
-    assert (shown["event"], shown["width"], shown["height"]) == ("load", 256, 256)
-    # Letters, and room around them.
-    assert shown["dark"] > 300
-    assert shown["clear"] > 5000
+    key = scene.engine.save(scene.image().node)
+    # A tile that says it in words, and one of those that name it.
+    assert picture.has_words(X + 2, Y)
+    assert not picture.has_words(X, Y)
+    words, name = (page.evaluate(_LOAD, _url(server, key, x)) for x in (X + 2, X))
+    assert statuses[-2:] == [400, 400]
+    for shown in (words, name):
+        assert (shown["event"], shown["width"], shown["height"]) == ("load", 256, 256)
+        assert shown["clear"] > 5000
+    assert words["dark"] > 300
+    assert 50 < name["dark"] < words["dark"] / 2
 
 
 def test_a_script_reads_the_error_of_a_tile(server: Server, page: Any) -> None:

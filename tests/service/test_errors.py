@@ -83,6 +83,30 @@ def test_an_image_gets_its_error_as_a_picture(server: Server, tail: str, accept:
         assert answer.json()["code"] == "KeyNotFound"
 
 
+def test_few_tiles_of_a_map_say_an_error_in_words_and_a_page_always_does(server: Server) -> None:
+    def pictures(accept: str) -> list[bytes]:
+        tiles = [(x, y) for x in range(4300, 4303) for y in range(2900, 2902)]
+        return [server.tile("f" * 64, x=x, y=y, Accept=accept).body for x, y in tiles]
+
+    on_map, alone = pictures(BROWSER_IMAGE), pictures("text/html,image/png,*/*;q=0.8")
+    words, brief = alone[0], min(on_map, key=len)
+    assert sorted(on_map, key=len) == [brief] * 5 + [words]
+    assert alone == [words] * 6
+    assert words == picture.draw(Failure("KeyNotFound", server.tile("f" * 64).json()["message"]))
+
+
+def test_the_hatch_goes_on_in_the_next_tile() -> None:
+    with Image.open(io.BytesIO(picture.draw(Failure("Internal", ""), brief=True))) as image:
+        alpha = np.asarray(image)[..., 3] > 0
+    bare = alpha[:100, :100]
+    assert 0 < bare.mean() < 0.1
+    np.testing.assert_array_equal(bare, (np.subtract.outer(np.arange(100), np.arange(100)) % 16) == 0)
+    np.testing.assert_array_equal(
+        alpha[-1, :-1], alpha[0, 1:]
+    )  # along the diagonal into the row below, as 256 = 16 x 16
+    assert (alpha[118:138, 100:156]).all()
+
+
 def test_the_picture_is_legible_on_black_and_on_white() -> None:
     with Image.open(io.BytesIO(picture.draw(Failure("SourceUnreadable", "scene S2A is gone " * 3)))) as image:
         pixels = np.asarray(image.convert("RGBA")).astype(float)
