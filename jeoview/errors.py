@@ -7,8 +7,13 @@ because it is shown in a browser.
 
 from __future__ import annotations
 
+import os
+import sys
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep  # noqa: PTH100, PTH120
 
 
 class JeoviewError(Exception):
@@ -118,3 +123,12 @@ def choices(wrong: str, known: Iterable[str], limit: int = 12) -> str:
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"{hint}Known: {shown or 'none'}{more}"
+
+
+def warn(text: str) -> None:
+    """Warn the user, with the line of theirs that led here: the first one up the calls that is not of this package."""
+    # warnings.warn's own way to say this, skip_file_prefixes, came with Python 3.12.
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, UserWarning, stacklevel=level)

@@ -746,6 +746,8 @@ class Image:
     def log_ratio(self, after: Operand, radius: int | Parameter | Metres | Mapping[str, Parameter] = 0) -> Image:
         r"""10 log10(after / before) of box-averaged intensity, in dB: positive where backscatter grew.
 
+        Both are intensities, linear, not in dB. The decibels of amplitudes are 20 log10: give their squares, ``image * image``.
+
         Parameters
         ----------
         radius : int or metres(length)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
@@ -16,7 +15,7 @@ from jeoview.collection.reference import centre_of
 from jeoview.collection.years import moments_of
 from jeoview.describe import options_of
 from jeoview.engine import Engine
-from jeoview.errors import JeoviewError, ParameterError
+from jeoview.errors import JeoviewError, ParameterError, warn
 from jeoview.graph import Node, walk
 from jeoview.image import Image
 from jeoview.operators.insar_pairs import DAYS_PER_YEAR
@@ -66,10 +65,9 @@ def check_reference(stack: InterferogramCollection, image: Image, what: str, *, 
     lost = len(stack.dates) - len({day for pair in pairs for day in pair})
     parts = len(subsets(pairs)) + lost
     if parts > len(stack.subsets()) and not bridged:
-        warnings.warn(
+        warn(
             f"{what}: {_without(stack, seen)} have no data at {where} and are left out; the dates then fall into {parts} "
             "subsets that no pair connects. Choose another place for the reference",
-            stacklevel=3,
         )
 
 

@@ -174,9 +174,14 @@ def open_file(path: str | Path, **options: Any) -> Image:
         raise SourceError(f"there is no file {file.name!r} at the path given")
     if file.is_dir() and file.suffix != ".zarr":
         raise SourceError(f"{file.name!r} is a folder; jeoview.ImageCollection.from_files takes all rasters in it")
+    return opened(file, file.name, options)
+
+
+def opened(file: Path, title: str, options: Mapping[str, Any]) -> Image:
+    """A file that is there as an image; the title is what legends name as its source."""
     given = _options(options)
     name = f"file-{_hash(file, None, given)}"
     item = file_item(file, name, file.stem, file_time(file), given)
-    register(name, file.name, [item])
+    register(name, title, [item])
     catalog = user_catalog()
     return apply("mosaic", (freeze(catalog.collection(name), [item]),), {})

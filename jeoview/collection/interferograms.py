@@ -321,7 +321,7 @@ class InterferogramCollection:
         CancelledByUser
             If it was stopped; nothing is left behind.
         """
-        name, items = stack.current(self.name, self.items, warn=False)
+        name, items = stack.current(self.name, self.items, tell=False)
         if stack.is_copy(items):
             return self
         plan = stack.CopyPlan(name, items, stack.pair_packings(items, lossless=lossless))

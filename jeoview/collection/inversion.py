@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jeoview.collection.empty import check_reference
+from jeoview.errors import warn
 from jeoview.image import Image, apply
 
 if TYPE_CHECKING:
@@ -53,11 +53,10 @@ def invert(self: InterferogramCollection, method: str = "sbas", weight: str = "n
 def _warn_of_gaps(self: InterferogramCollection) -> None:
     parts = self.subsets()
     if len(parts) > 1:
-        warnings.warn(
+        warn(
             f"invert: the pairs fall into {len(parts)} subsets of dates that no pair connects. Only the {len(parts[0])} dates "
             f"from {parts[0][0]} to {parts[0][-1]} get a displacement, and pairs without loops agree perfectly whatever "
             'they hold. Choose pairs that connect all dates, or bridge the gaps with method="nsbas"',
-            stacklevel=3,
         )
 
 
@@ -79,10 +78,9 @@ def quality(self: InterferogramCollection, method: str = "sbas", weight: str = "
     """
     image = self.referenced("quality")
     if len(self) == len(self.dates) - len(self.subsets()):
-        warnings.warn(
+        warn(
             f"quality: the {len(self)} pairs connect {len(self.dates)} dates without any loop, so that they agree whatever "
             "they hold: the temporal coherence is 1 everywhere and says nothing. Choose more pairs",
-            stacklevel=2,
         )
     check_reference(self, image, "quality", bridged=True)
     return apply("inversion_quality", (image,), _weighting(self, method, weight, options))

@@ -197,7 +197,7 @@ class PointCollection:
         array, grid = self._means(np.stack(columns), cell)
         path = _home(folder) / f"{self.table.name}-{_key(array, names, grid)}.tif"
         _write(path, array, grid, tuple(BandText(name, unit=UNITS.get(name, "")) for name in names))
-        return files.open_file(path)
+        return files.opened(path.absolute(), self.table.name, {})
 
     def displacement(self, *, cell: float = 100.0, folder: str | Path | None = None) -> Image:
         """The mean displacement of the points in every cell of a grid at every date: what an inspector shows at a click.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from jeoview.catalog import Item
 from jeoview.collection.frozen import user_catalog
 from jeoview.collection.pixels import joint
 from jeoview.describe import options_of
-from jeoview.errors import CollectionError, JeoviewError, ParameterError, SourceError
+from jeoview.errors import CollectionError, JeoviewError, ParameterError, SourceError, warn
 from jeoview.graph import canonical, digest, walk
 from jeoview.grid import Grid
 from jeoview.image import Image
@@ -132,7 +131,7 @@ def originals(name: str, items: Sequence[Item]) -> tuple[str, Sequence[Item]]:
     return name, items
 
 
-def current(name: str, items: Sequence[Item], *, warn: bool = True) -> tuple[str, Sequence[Item]]:
+def current(name: str, items: Sequence[Item], *, tell: bool = True) -> tuple[str, Sequence[Item]]:
     """A collection and its items; those that a copy was made of, and a warning, where they have changed since.
 
     An original that is gone is no reason to leave the copy.
@@ -147,8 +146,8 @@ def current(name: str, items: Sequence[Item], *, warn: bool = True) -> tuple[str
     changed = [one.id for one, other in zip(items, originals, strict=True) if _is_stale(one, other)]
     if not changed:
         return name, items
-    if warn:
-        warnings.warn(_stale(source, items, changed), stacklevel=4)
+    if tell:
+        warn(_stale(source, items, changed))
     return source, originals
 
 

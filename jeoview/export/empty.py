@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
-from pathlib import Path
-from types import FrameType
-
+from jeoview.errors import warn
 from jeoview.export.request import Request
 from jeoview.projection import Bounds, is_sensor
-
-PACKAGE = str(Path(__file__).resolve().parents[1])
 
 
 def warn_empty(wanted: Request, name: str) -> None:
@@ -25,8 +19,7 @@ def warn_empty(wanted: Request, name: str) -> None:
     """
     data = wanted.schema.bbox
     if is_sensor(wanted.grid.crs):
-        lines = f"{name}: no pixel is valid in this window of the sensor's rows and columns"
-        warnings.warn(lines, UserWarning, stacklevel=_users_line())
+        warn(f"{name}: no pixel is valid in this window of the sensor's rows and columns")
         return
     asked = wanted.grid.bbox
     if data is None:
@@ -35,7 +28,7 @@ def warn_empty(wanted: Request, name: str) -> None:
         reason = f"the image has data within {_shown(data)}"
     else:
         reason = f"the image lies within {_shown(data)}, but all that was asked for is nodata, masked or clouded"
-    warnings.warn(f"{name}: no pixel is valid within {_shown(asked)}; {reason}", UserWarning, stacklevel=_users_line())
+    warn(f"{name}: no pixel is valid within {_shown(asked)}; {reason}")
 
 
 def _apart(one: Bounds, other: Bounds) -> bool:
@@ -49,15 +42,3 @@ def _apart(one: Bounds, other: Bounds) -> bool:
 def _shown(bbox: Bounds) -> str:
     west, south, east, north = (f"{value:.5g}" for value in bbox)
     return f"({west}, {south}, {east}, {north}) degrees"
-
-
-def _users_line() -> int:
-    """How many frames up the code of the user is, which a warning is to point at."""
-    depth, frame = 0, sys._getframe()
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
-        depth, frame = depth + 1, _outer(frame)
-    return depth
-
-
-def _outer(frame: FrameType) -> FrameType:
-    return frame.f_back or frame

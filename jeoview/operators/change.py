@@ -22,6 +22,8 @@ def difference(before: BandsInput, after: BandsInput) -> BandsInput:
 def log_ratio(before: BandsInput, after: BandsInput, *, radius: Length = 0) -> BandsInput:
     """10 log10(after / before) of box-averaged intensity, in dB: positive where backscatter grew.
 
+    Both are intensities, linear, not in dB. The decibels of amplitudes are 20 log10: give their squares, ``image * image``.
+
     Parameters
     ----------
     radius : int or metres(length)

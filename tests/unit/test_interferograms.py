@@ -298,8 +298,11 @@ def test_yearly_pairs_stay(tmp_path: Path) -> None:
 def test_a_network_that_falls_apart_is_said_where_it_is_inverted(mexico: InterferogramCollection) -> None:
     pairs = ("20180106_20180130", "20180307_20180319")
     split = replace(mexico, ids=pairs).reference(lon=-99.1, lat=19.4)
-    with pytest.warns(UserWarning, match=r"2 subsets of dates.*Only the 2 dates from 2018-01-06 to 2018-01-30.*nsbas"):
+    with pytest.warns(
+        UserWarning, match=r"2 subsets of dates.*Only the 2 dates from 2018-01-06 to 2018-01-30.*nsbas"
+    ) as caught:
         split.invert()
+    assert [one.filename for one in caught] == [__file__], "the line of the user, not one of ours"
     split.invert(method="nsbas")
     mexico.reference(lon=-99.1, lat=19.4).invert()
 
@@ -310,8 +313,9 @@ def test_a_network_that_nothing_checks_is_said_where_its_quality_is_asked(mexico
     tree = replace(mexico, ids=tuple(name for name in mexico.ids or () if name in wanted)).reference(
         lon=-99.1, lat=19.4
     )
-    with pytest.warns(UserWarning, match=r"without any loop.*says nothing"):
+    with pytest.warns(UserWarning, match=r"without any loop.*says nothing") as caught:
         tree.quality()
+    assert [one.filename for one in caught] == [__file__]
     mexico.reference(lon=-99.1, lat=19.4).quality()
 
 

@@ -128,6 +128,13 @@ def test_cells_hold_the_mean_of_their_points(ustica: list[jv.PointCollection]) -
     assert np.isfinite(on_map).mean() > 0.1
 
 
+def test_a_legend_names_the_product_not_the_file_that_was_made(
+    ustica: list[jv.PointCollection], tmp_path: Path
+) -> None:
+    both = [points.image(folder=tmp_path) for points in ustica]
+    assert [Engine.default().sources(image.node) for image in both] == [(name,) for name in TRACKS]
+
+
 def test_the_series_of_a_cell_is_the_mean_of_its_points(ustica: list[jv.PointCollection]) -> None:
     west, south, *_ = ustica[0].bounds
     points = ustica[0].filter_bounds((west, south, west + 0.01, south + 0.01))
