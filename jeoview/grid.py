@@ -268,6 +268,36 @@ def check_bounds(bounds: object, crs: str = WGS84) -> Bounds:
     return west, south, east, north
 
 
+def apart(one: Bounds, other: Bounds) -> bool:
+    """Whether two boxes in degrees do not meet; one across the antimeridian is wider than it looks."""
+    if one[1] > other[3] or other[1] > one[3]:
+        return True
+    crossing = one[0] > one[2] or other[0] > other[2]
+    return not crossing and (one[0] > other[2] or other[0] > one[2])
+
+
+def check_meets(bounds: Bounds, data: Bounds | None, what: str, whole: str) -> None:
+    """Refuse bounds that hold nothing of what is there.
+
+    Parameters
+    ----------
+    bounds : (west, south, east, north)
+        Degrees.
+    data : (west, south, east, north), optional
+        Where there is data, as far as that is known.
+    what, whole : str
+        Words for the two.
+
+    Raises
+    ------
+    ParameterError
+        If the two do not meet.
+    """
+    if data is not None and apart(bounds, data):
+        one, other = (", ".join(f"{side:.3f}" for side in box) for box in (bounds, data))
+        raise ParameterError(f"{what} ({one}) lies outside {whole} ({other}), west, south, east, north in degrees")
+
+
 def region_grid(
     bounds: Bounds,
     *,

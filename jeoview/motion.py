@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from typing import Any
 
 from jeoview.errors import ParameterError
-from jeoview.grid import check_bounds, zoom_for
+from jeoview.grid import check_bounds, check_meets, zoom_for
 from jeoview.image import Image, apply
 from jeoview.projection import Bounds
-from jeoview.quantities import number, square_around
+from jeoview.quantities import number, short, square_around
 
 # A median over so many pixels a side says where a place is.
 PLACE_PIXELS = 32
@@ -43,15 +45,19 @@ def relative_to(
     Raises
     ------
     ParameterError
-        If neither a date nor a place is given, or the image has no band ``displacement`` for a place.
+        If neither a date nor a place is given, the date is none or the place lies outside the image, or the image has no
+        band ``displacement`` for a place.
     """
     image: Image = self if isinstance(self, Image) else self.image()
     if date is None and lon is None and lat is None and bounds is None:
         raise ParameterError("relative_to: give date=, or a place: lon= and lat=, or bounds=(west, south, east, north)")
+    if date is not None:
+        _check_day(date)
     if bounds is None and (lon is not None or lat is not None):
         bounds = _square(lon, lat, metres)
     if bounds is not None:
         area = check_bounds(bounds)
+        check_meets(area, image.schema.bbox, "relative_to: the place", "the image")
         table = apply("series_reference", (image,), {"region": area, "zoom": zoom_for(area, PLACE_PIXELS)})
         image = apply("series_referenced", (image, table), {})
     return image if date is None else apply("relative_to_date", (image,), {"date": date})
@@ -84,6 +90,17 @@ def spatial_filter(self: Any, sigma: Any = 2, keep: Any = "low") -> Image:
     image: Image = self if isinstance(self, Image) else self.image()
     mean = apply("spatial_mean", (image,), {"sigma": sigma})
     return apply("spatial_filter", (image, mean), {"keep": keep})
+
+
+def _check_day(date: Any) -> None:
+    """Refuse what is no day of the calendar, in words."""
+    text = date if isinstance(date, str) and re.match(r"\d{4}-\d{2}-\d{2}(T|$)", date) else ""
+    try:
+        dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise ParameterError(
+            f"relative_to: date={short(date)} is no day of the calendar as 'YYYY-MM-DD', for instance '2018-02-16'"
+        ) from None
 
 
 def _square(lon: float | None, lat: float | None, metres: float) -> Bounds:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from jeoview.errors import ParameterError
-from jeoview.grid import zoom_for
+from jeoview.grid import check_bounds, check_meets, zoom_for
 from jeoview.image import Image, apply
 from jeoview.projection import Bounds
 from jeoview.quantities import number
@@ -92,9 +92,9 @@ def deramp(self: InterferogramCollection, degree: int = 1, region: Bounds | None
     Raises
     ------
     ParameterError
-        If no reference was chosen, or the degree is another one.
+        If no reference was chosen, the degree is another one, or the region lies outside the stack.
     """
-    return _with(self, Correction("ramp", {"degree": degree, **_fitted(self, region)}, {}))
+    return _with(self, Correction("ramp", {"degree": degree, **_fitted(self, region, "deramp")}, {}))
 
 
 def correct_height(
@@ -118,16 +118,25 @@ def correct_height(
     Raises
     ------
     ParameterError
-        If no reference was chosen, or the product brings no heights.
+        If no reference was chosen, the product brings no heights, or the heights or the region lie elsewhere.
     """
     given = self.height() if height is None else height
-    return _with(self, Correction("height", _fitted(self, region), {"min_correlation": min_correlation}, given))
+    if isinstance(given, Image) and (there := given.schema.bbox) is not None:
+        check_meets(there, _extent(self), "correct_height: the image of heights", "the stack")
+    return _with(
+        self, Correction("height", _fitted(self, region, "correct_height"), {"min_correlation": min_correlation}, given)
+    )
 
 
-def _fitted(stack: InterferogramCollection, region: Bounds | None) -> dict[str, Any]:
-    """Where a fit looks: at a zoom that keeps all pairs together within bounds."""
+def _extent(stack: InterferogramCollection) -> Bounds:
     west, south, east, north = zip(*(item.bbox for item in stack.items), strict=True)
-    box: Bounds = region or (min(west), min(south), max(east), max(north))
+    return min(west), min(south), max(east), max(north)
+
+
+def _fitted(stack: InterferogramCollection, region: Bounds | None, what: str) -> dict[str, Any]:
+    """Where a fit looks: at a zoom that keeps all pairs together within bounds."""
+    box = _extent(stack) if region is None else check_bounds(region)
+    check_meets(box, _extent(stack), f"{what}: region", "the stack")
     across = max(int(math.sqrt(FIT_PIXELS / len(stack))), 64)
     return {"region": tuple(box), "zoom": min(zoom_for(box, across), stack.zoom_at((box[1] + box[3]) / 2))}
 

@@ -104,7 +104,8 @@ def noise_mask(self: InterferogramCollection, indices: Image | None = None, **th
     -------
     Image
         One band ``noise_mask``: 1 where a pixel keeps all of them, 0 elsewhere. An index that is not known (no
-        coherence, no date to spare) is not kept.
+        coherence, no date to spare) is not kept. Whether anything is left hangs on pixels, which are not read here: look
+        at `noise_report`, which counts what each threshold removes.
 
     Raises
     ------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from jeoview.errors import warn
 from jeoview.export.request import Request
+from jeoview.graph import walk
+from jeoview.grid import apart
 from jeoview.projection import Bounds, is_sensor
 
 
@@ -24,19 +26,13 @@ def warn_empty(wanted: Request, name: str) -> None:
     asked = wanted.grid.bbox
     if data is None:
         reason = "the chain says no extent"
-    elif _apart(asked, data):
+    elif apart(asked, data):
         reason = f"the image has data within {_shown(data)}"
     else:
         reason = f"the image lies within {_shown(data)}, but all that was asked for is nodata, masked or clouded"
+        if any(node.operator == "referenced" for node in walk(wanted.node)):
+            reason += ", has no data at the reference or too few dates; noise_report tells what noise_mask removes"
     warn(f"{name}: no pixel is valid within {_shown(asked)}; {reason}")
-
-
-def _apart(one: Bounds, other: Bounds) -> bool:
-    """Whether two boxes in degrees do not meet; one across the antimeridian is wider than it looks."""
-    if one[1] > other[3] or other[1] > one[3]:
-        return True
-    crossing = one[0] > one[2] or other[0] > other[2]
-    return not crossing and (one[0] > other[2] or other[0] > one[2])
 
 
 def _shown(bbox: Bounds) -> str:

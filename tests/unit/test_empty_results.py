@@ -94,3 +94,45 @@ def test_a_series_that_is_too_short_for_its_velocity_is_refused(mexico: Interfer
         series.velocity(min_span=2)
     for options in ({}, {"model": "annual", "min_span": 0.5}, {"min_dates": 13}):
         assert "velocity" in series.velocity(**options).bands
+
+
+# ---------------------------------------------------------------- places
+
+
+ELSEWHERE = (10.0, 40.0, 11.0, 41.0)
+
+
+def test_areas_outside_the_stack_are_refused(mexico: InterferogramCollection, tmp_path: Path) -> None:
+    stack = mexico.reference(lon=-99.18, lat=19.44)
+    height = stack.image()["coherence"].mean() * 900.0
+    other = stack_of(tmp_path, {"20200101_20200113": True}).image()["unwrapped"].mean()
+    series = stack.invert()
+    lines = {
+        "deramp: region": lambda: stack.deramp(region=ELSEWHERE),
+        "correct_height: region": lambda: stack.correct_height(height, region=ELSEWHERE),
+        "correct_height: the image of heights": lambda: stack.correct_height(other),
+        "relative_to: the place": lambda: series.relative_to(lon=10, lat=45),
+    }
+    for words, line in lines.items():
+        with pytest.raises(ParameterError, match=rf"{words} \(.* lies outside the (stack|image) \(-99\."):
+            line()
+    inside = (-99.2, 19.4, -99.1, 19.5)
+    assert len(stack.deramp(region=inside).correct_height(height, region=inside).corrected) == 2
+    with pytest.raises(ParameterError, match="expected four numbers"):
+        stack.deramp(region=(1, 2))  # type: ignore[arg-type]
+
+
+def test_a_date_that_is_none_is_said_in_words(mexico: InterferogramCollection) -> None:
+    series = mexico.reference(lon=-99.18, lat=19.44).invert()
+    for date in ("20180307", "2018-02-30", "soon", 3, "2018-03-07x"):
+        with pytest.raises(ParameterError, match=r"relative_to: date=.* is no day of the calendar as 'YYYY-MM-DD'"):
+            series.relative_to(date=date)  # type: ignore[arg-type]
+    series.relative_to(date="2018-03-07")
+
+
+def test_an_empty_export_of_a_stack_tells_its_own_reasons(tmp_path: Path) -> None:
+    stack = stack_of(tmp_path, {"20200101_20200113": True, "20200113_20200125": False}).reference(lon=10.03, lat=44.985)
+    with pytest.warns(
+        UserWarning, match="masked or clouded, has no data at the reference or too few dates; noise_report"
+    ):
+        stack.invert().velocity(min_dates=3, min_span=0).mask(stack.image()["unwrapped"].mean() > 9).to_numpy(zoom=14)
