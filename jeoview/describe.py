@@ -209,6 +209,11 @@ def _sliders(node: Node) -> Mapping[str, Parameter]:
 _COARSE = Grid(Lattice(WEB_MERCATOR, (1e8, 1e8), -5e7, 5e7), 0, 0, 1, 1)
 
 
+def _largest(node: Node) -> int:
+    """The largest whole number that was given: where it is too many pixels, metres may have been meant."""
+    return max((value for value in options_of(node).values() if type(value) is int), default=2000)
+
+
 def _least_padding(node: Node) -> int:
     """Pixels of padding that a chain needs at any zoom: the radii in pixels, added up along the widest path."""
     found = find(node.operator)
@@ -218,7 +223,7 @@ def _least_padding(node: Node) -> int:
         if padding > (limit := settings().max_padding):
             raise LimitError(
                 f"{found.name}: the neighbourhoods of this chain add up to {padding} pixels of padding at {found.name}; "
-                f"the limit is {limit}. Use a smaller radius"
+                f"the limit is {limit}. Use a smaller radius, or a length on the ground: jv.metres({_largest(node)})"
             )
     # What works on an area of its own, or at a sensor's pixels, asks for no margin around a tile.
     native = found.native and any(schema.frame is not None for schema in input_schemas(node))

@@ -102,7 +102,11 @@ def matches(pattern: Pattern) -> list[Path]:
     # Path.glob takes no absolute pattern.
     found = [Path(match).absolute() for match in sorted(glob.glob(str(asked), recursive=True))]  # noqa: PTH207
     if not found:
-        raise SourceError(f"no file matches {asked.name!r} there")
+        folder = next(
+            (one for one in reversed(asked.parents) if not glob.has_magic(str(one)) and not one.is_dir()), None
+        )
+        where = " there" if folder is None else f": there is no folder {folder.name!r}"
+        raise SourceError(f"no file matches {asked.name!r}{where}")
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -109,7 +110,7 @@ class InterferogramCollection:
         nodata : float, optional
             Stored phase that means "no data".
         coherence_scale : float
-            1 where coherence is 0 to 1, ``1 / 255`` for bytes.
+            What stored coherence is multiplied by: 1 where it is 0 to 1, ``1 / 255`` for bytes.
         baselines : mapping of (date, date) to float, optional
             Perpendicular baselines in metres.
 
@@ -117,6 +118,13 @@ class InterferogramCollection:
         ------
         SourceError
             If no file matches, a name has no two dates, or a file is broken.
+        ParameterError
+            If coherence cannot be 0 to 1 at this scale.
+
+        Warns
+        -----
+        UserWarning
+            If pairs have no file of coherence, though a pattern of it is given.
         """
         options = PairOptions(wavelength, sign, nodata, None, coherence_scale, baselines or {})
         asked = as_path(unwrapped, "from_files")
@@ -377,5 +385,12 @@ def _registered(
     name: str, unwrapped: Sequence[Path], coherence: Sequence[Path], options: PairOptions
 ) -> InterferogramCollection:
     items = pair_items(name, unwrapped, coherence, options)
+    without = [item.id for item in items if "coherence" not in item.bands]
+    if coherence and without:
+        warnings.warn(
+            f"from_files: {len(without)} of {len(items)} pairs have no file of coherence, the first {without[0]}: weights, "
+            "masks and means of coherence leave them out",
+            stacklevel=3,
+        )
     register(name, f"Interferograms {name}", items)
     return InterferogramCollection(name)

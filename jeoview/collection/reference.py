@@ -83,6 +83,11 @@ def reference(
         shape = read_area(polygon)
         if not isinstance(shape, dict):
             raise ParameterError("reference: polygon is a GeoJSON geometry; a box is bounds=(west, south, east, north)")
+        if not shapely.geometry.shape(shape).area:
+            raise ParameterError(
+                f"reference: polygon is a {shape.get('type')}, which has no area; expected a Polygon or MultiPolygon. A point is "
+                "lon= and lat="
+            )
         west, south, east, north = shapely.geometry.shape(shape).bounds
         return _placed(self, (west, south, east, north), polygon=shape)
     if bounds is not None:

@@ -11,6 +11,7 @@ from jeoview.collection.areas import read_area
 from jeoview.collection.corrections import applied
 from jeoview.collection.measures import LoopMeasure, Reading, Survey, survey
 from jeoview.collection.network import ByDates, ByPixels, Sieve, best_of, dates_of, root_mean_square
+from jeoview.collection.said import check_dates, warn_of_coherence, without
 from jeoview.collection.stack import originals
 from jeoview.errors import CollectionError, ParameterError, choices
 from jeoview.grid import region_grid, zoom_for
@@ -90,6 +91,7 @@ def filter_pairs(  # noqa: PLR0913 - what a user writes (design 8)
     _check_limits(max_days=max_days, min_days=min_days, max_bperp=max_bperp, nearest=nearest, yearly=yearly)
     _check_limits(1.0, min_coherence=min_coherence, min_unwrapped=min_unwrapped)
     _check_limits(max_loop_rms=max_loop_rms)
+    check_dates(min_days, max_days, nearest, yearly)
     by_dates = ByDates(max_days, min_days, max_bperp, nearest, yearly)
     by_pixels = ByPixels(min_coherence, min_unwrapped, max_loop_rms, keep_tree)
     sieve = Sieve(list(self.ids or ()))
@@ -110,7 +112,8 @@ def filter_pairs(  # noqa: PLR0913 - what a user writes (design 8)
             f"filter_pairs leaves none of the {len(self)} pairs of {self.name!r}: {'; '.join(sieve.notes)}"
         )
     chosen = replace(self, ids=tuple(sieve.left))
-    numbers = f"{len(self)} to {len(chosen)} pairs, {len(self.dates)} to {len(chosen.dates)} dates"
+    lost = without(self.dates, chosen.dates)
+    numbers = f"{len(self)} to {len(chosen)} pairs, {len(self.dates)} to {len(chosen.dates)} dates{lost}"
     return replace(chosen, steps=(*self.steps, f"{numbers}: {'; '.join(sieve.notes) or 'nothing was asked for'}"))
 
 
@@ -281,7 +284,9 @@ def _survey(
     elif with_loops and stack.place is not None:
         constants = stack.reference_phase()
     reading = reading_of(stack, region, corrected=True)
-    return survey(reading, constants, with_loops=with_loops, progress=progress)
+    found = survey(reading, constants, with_loops=with_loops, progress=progress)
+    warn_of_coherence({name: pair.coherence for name, pair in found.pairs.items()})
+    return found
 
 
 def _by_pair(stack: InterferogramCollection, found: Survey) -> pd.DataFrame:

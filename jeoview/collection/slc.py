@@ -244,8 +244,12 @@ class SlcCollection:
         ------
         CollectionError
             If none is left.
+        ParameterError
+            If the start is not before the end.
         """
         first, last = (None if day is None else parse_time(day) for day in (start, end))
+        if first is not None and last is not None and first >= last:
+            raise ParameterError(f"filter_date: start {start!r} is not before end {end!r}; the end is not included")
         kept = tuple(
             item.id
             for item in self.items

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import rasterio
 from rasterio.transform import from_origin
 
 from jeoview import InterferogramCollection
-from jeoview.errors import ParameterError
+from jeoview.errors import LimitError, ParameterError, SourceError
 
 NOWHERE = (-99.1905, 19.369)  # inside the stack, in a hole of every pair
 
@@ -107,7 +108,7 @@ def test_areas_outside_the_stack_are_refused(mexico: InterferogramCollection, tm
     height = stack.image()["coherence"].mean() * 900.0
     other = stack_of(tmp_path, {"20200101_20200113": True}).image()["unwrapped"].mean()
     series = stack.invert()
-    lines = {
+    lines: dict[str, Callable[[], Any]] = {
         "deramp: region": lambda: stack.deramp(region=ELSEWHERE),
         "correct_height: region": lambda: stack.correct_height(height, region=ELSEWHERE),
         "correct_height: the image of heights": lambda: stack.correct_height(other),
@@ -136,3 +137,67 @@ def test_an_empty_export_of_a_stack_tells_its_own_reasons(tmp_path: Path) -> Non
         UserWarning, match="masked or clouded, has no data at the reference or too few dates; noise_report"
     ):
         stack.invert().velocity(min_dates=3, min_span=0).mask(stack.image()["unwrapped"].mean() > 9).to_numpy(zoom=14)
+
+
+# ---------------------------------------------------------------- coherence
+
+
+def write_coherence(folder: Path, name: str, value: float, dtype: str) -> None:
+    profile: dict[str, Any] = {"driver": "GTiff", "width": 40, "height": 30, "count": 1, "dtype": dtype}
+    place = from_origin(10, 45, 0.001, 0.001)
+    with rasterio.open(folder / f"{name}_cc.tif", "w", transform=place, crs="EPSG:4326", **profile) as file:
+        file.write(np.full((1, 30, 40), value, dtype))
+
+
+def test_coherence_above_one_is_refused_or_said(tmp_path: Path) -> None:
+    names = ("20200101_20200113", "20200113_20200125")
+    stack_of(tmp_path, dict.fromkeys(names, True))
+    patterns = str(tmp_path / "*_unw.tif"), str(tmp_path / "*_cc.tif")
+    for name in names:
+        write_coherence(tmp_path, name, 204, "uint8")
+    for scale in (255, 0, -1, "1"):
+        with pytest.raises(ParameterError, match=r"coherence_scale .*1/255 for bytes"):
+            InterferogramCollection.from_files(*patterns, coherence_scale=scale)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match=r"_cc\.tif holds whole numbers \(uint8\).*1/255 for bytes"):
+        InterferogramCollection.from_files(*patterns)
+    found = InterferogramCollection.from_files(*patterns, coherence_scale=1 / 255, name="bytes").measures()
+    assert found["coherence"].tolist() == pytest.approx([0.8, 0.8])
+    write_coherence(tmp_path, names[0], 204, "float32")
+    write_coherence(tmp_path, names[1], 0.8, "float32")
+    wrong = InterferogramCollection.from_files(*patterns, name="floats")
+    with pytest.warns(UserWarning, match=r"coherence of 1 of 2 pairs is above 1 \(20200101_20200113: 204\)"):
+        wrong.measures()
+
+
+def test_pairs_without_coherence_are_named(tmp_path: Path) -> None:
+    names = ("20200101_20200113", "20200113_20200125")
+    stack_of(tmp_path, dict.fromkeys(names, True))
+    write_coherence(tmp_path, names[0], 0.8, "float32")
+    with pytest.warns(UserWarning, match=r"1 of 2 pairs have no file of coherence, the first 20200113_20200125"):
+        InterferogramCollection.from_files(str(tmp_path / "*_unw.tif"), str(tmp_path / "*_cc.tif"))
+
+
+# ---------------------------------------------------------------- contradictions
+
+
+def test_wishes_that_no_pair_can_keep_are_refused(mexico: InterferogramCollection) -> None:
+    for nearest in (0, 1.5):
+        with pytest.raises(ParameterError, match="expected a whole number of dates, 1 or more"):
+            mexico.filter_pairs(nearest=nearest)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="min_days=60 is more than max_days=24"):
+        mexico.filter_pairs(min_days=60, max_days=24)
+    assert "(without 2018-07-05)" in mexico.filter_pairs(drop=["20180506_20180705"]).report()
+    with pytest.raises(ParameterError, match="polygon is a Point, which has no area"):
+        mexico.reference(polygon={"type": "Point", "coordinates": [-99.18, 19.44]})
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"no file matches '\*_unw\.tif': there is no folder 'nope'"):
+        InterferogramCollection.from_files(str(tmp_path / "nope" / "*_unw.tif"))
+    with pytest.raises(SourceError, match=r"no file matches '\*_unw\.tif' there"):
+        InterferogramCollection.from_files(str(tmp_path / "*_unw.tif"))
+
+
+def test_pixels_that_were_meant_as_metres_say_so(mexico: InterferogramCollection) -> None:
+    with pytest.raises(LimitError, match=r"jv\.metres\(2000\)"):
+        mexico.image()["coherence"].mean().spatial_filter(2000)

@@ -251,7 +251,7 @@ def test_incoherent_pairs_go_unless_they_hold_the_network_together(mexico: Inter
     assert len(bare.subsets()) == 2
     assert "2 subsets that NO PAIR CONNECTS" in repr(bare)
     report = bare.report()
-    assert "30 to 9 pairs, 13 to 10 dates: min_coherence=0.6 removes 21" in report
+    assert "30 to 9 pairs, 13 to 10 dates (without 2018-06-23, 2018-07-05, 2018-07-17): min_coherence=0.6" in report
     assert "subset 1: 2 dates, 2018-01-06 to 2018-01-30" in report
     assert "removes 17 (4 stay: they hold the network together)" in tree.report()
     assert "removes 17" in tree._repr_html_()

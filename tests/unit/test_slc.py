@@ -260,6 +260,8 @@ def test_names_and_dates(tmp_path: Path) -> None:
         stack["2016-08-15"]
     assert stack.filter_date("2016-08-10").dates == ("2016-08-14", "2016-08-26")
     assert len(stack.filter_date(end="2016-08-14")) == 1
+    with pytest.raises(ParameterError, match="start '2022-01-01' is not before end '2021-01-01'"):
+        stack.filter_date("2022-01-01", "2021-01-01")
     with pytest.raises(CollectionError, match="none of the 3"):
         stack.filter_date("2017-01-01")
     with pytest.raises(ParameterError, match="fewer than 4"):

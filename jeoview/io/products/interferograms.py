@@ -20,6 +20,7 @@ from jeoview.catalog.times import format_time
 from jeoview.errors import ParameterError, SourceError
 from jeoview.io.inspect import inspect
 from jeoview.io.products.common import BandFile, make_item
+from jeoview.quantities import number
 
 SENTINEL_1 = 0.0554658
 Sign = Literal["away", "towards"]
@@ -61,6 +62,7 @@ class PairOptions:
                 f"sign is {self.sign!r}; expected 'away' or 'towards': the motion that positive phase means"
             )
         check_wavelength(self.wavelength)
+        number(self.coherence_scale, "coherence_scale (1 where coherence is 0 to 1, 1/255 for bytes)", 1e-6, 1)
 
 
 def check_wavelength(value: object) -> None:
@@ -142,6 +144,7 @@ def _item(collection: str, pair: Pair, phase: Path, coherence: Path | None, opti
     scale = inspect(phase).bands[0].scale * (1.0 if options.sign == "away" else -1.0)
     bands = [BandFile(Band("unwrapped", "", nodata=options.phase_nodata, unit="rad", scale=scale), phase)]
     if coherence is not None:
+        _check_whole_numbers(coherence, options.coherence_scale)
         correlation = Band("coherence", "", nodata=options.coherence_nodata, scale=options.coherence_scale)
         bands.append(BandFile(correlation, coherence))
     start, end = (dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC) for day in pair)
@@ -155,6 +158,16 @@ def _item(collection: str, pair: Pair, phase: Path, coherence: Path | None, opti
     if pair in options.baselines:
         known["jeoview:bperp"] = options.baselines[pair]
     return make_item(collection, name_of(pair), end, bands, known)
+
+
+def _check_whole_numbers(coherence: Path, scale: float) -> None:
+    """Whole numbers of 0 to 1 are no coherence: they must be steps of something."""
+    stored = inspect(coherence).bands[0].data_type
+    if "int" in stored and scale == 1:
+        raise ParameterError(
+            f"{coherence.name} holds whole numbers ({stored}), and coherence is 0 to 1: give coherence_scale=, the coherence of "
+            "one step; 1/255 for bytes"
+        )
 
 
 def read_baselines(table: Path) -> dict[Pair, float]:
