@@ -158,6 +158,7 @@ def test_phase_out_of_range_is_kept_as_float(folder: Path) -> None:
     assert {item.bands["coherence"].data_type for item in copy.items} == {"uint8"}
 
 
+@pytest.mark.filterwarnings("ignore:from_files. 1 of 5 pairs have no file of coherence:UserWarning")
 def test_files_of_other_extent_and_without_coherence(folder: Path) -> None:
     shifted = phase(4)[10:100, 20:]
     write(folder / f"{PAIRS[4]}_unw.tif", shifted, left=WEST - 7 * STEP, top=NORTH + 3 * STEP)
