@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from jeoview.collection.pixels import square, stack_grid, window
 from jeoview.collection.products import geometry_of, height_of, register_stack
 from jeoview.collection.reference import centre_of
 from jeoview.engine import Engine
-from jeoview.errors import ParameterError
+from jeoview.errors import ParameterError, warn
 from jeoview.graph import digest
 from jeoview.grid import zoom_for
 from jeoview.image import Image, apply
@@ -387,10 +386,9 @@ def _registered(
     items = pair_items(name, unwrapped, coherence, options)
     without = [item.id for item in items if "coherence" not in item.bands]
     if coherence and without:
-        warnings.warn(
+        warn(
             f"from_files: {len(without)} of {len(items)} pairs have no file of coherence, the first {without[0]}: weights, "
             "masks and means of coherence leave them out",
-            stacklevel=3,
         )
     register(name, f"Interferograms {name}", items)
     return InterferogramCollection(name)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 
-from jeoview.errors import ParameterError
+from jeoview.errors import ParameterError, warn
 from jeoview.quantities import short
 
 # So many days are named.
@@ -42,8 +41,7 @@ def warn_of_coherence(means: Mapping[str, float]) -> None:
     """Warn where the mean coherence of a pair is above 1."""
     above = [name for name, mean in means.items() if mean > MOST]
     if above:
-        warnings.warn(
+        warn(
             f"the mean coherence of {len(above)} of {len(means)} pairs is above 1 ({above[0]}: {means[above[0]]:.4g}): it is 0 to "
             "1. Say the scale of the files where they are opened: from_files(..., coherence_scale=1/255) for bytes",
-            stacklevel=4,
         )
