@@ -25,21 +25,18 @@ ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "my-notebooks"
 # Notebooks as they were copied, to tell a notebook that the user changed from an older one of ours.
 SHIPPED = ".shipped"
+LAYOUT = ".layout"
 START_SECONDS = 120
 
 
 def main(notebook: str, *options: str) -> int:
     """Run JupyterLab as a child and return its exit code."""
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}", "--ServerApp.answer_yes=True"]
-    command += ["--ServerApp.log_level=WARN", "--no-browser", *options]
-    if os.geteuid() == 0:
-        command.append("--allow-root")
     quiet_news()
     for name in work_copies(ROOT / Path(notebook).parent, WORK):
         print(f"{WORK.name}/{name} is kept as you changed it; a newer one is {Path(notebook).parent / name}")
     notebook = f"{WORK.name}/{Path(notebook).name}"
     print("Starting JupyterLab ...", flush=True)
-    lab = subprocess.Popen(command, cwd=ROOT)
+    lab = subprocess.Popen(command_line(*options), cwd=ROOT)
     # Ctrl-C reaches the child too; it ends by itself and is waited for
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: lab.terminate())
@@ -47,6 +44,17 @@ def main(notebook: str, *options: str) -> int:
     if address:
         print(f"\nOpen this address in a browser (Ctrl-C here ends it):\n\n    {address}\n", flush=True)
     return lab.wait()
+
+
+def command_line(*options: str) -> list[str]:
+    """Return how JupyterLab is started.
+
+    Its layout (open tabs, widths) is this checkout's own: else what the user had open elsewhere opens beside our
+    notebook, and ours beside theirs.
+    """
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}", "--ServerApp.answer_yes=True"]
+    command += [f"--LabApp.workspaces_dir={WORK / LAYOUT}", "--ServerApp.log_level=WARN", "--no-browser", *options]
+    return [*command, "--allow-root"] if os.geteuid() == 0 else command
 
 
 def quiet_news() -> None:

@@ -10,8 +10,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from jupyterlab.labapp import LabApp
 
-from scripts.start_lab import work_copies
+from scripts.start_lab import WORK, command_line, work_copies
 
 ROOT = Path(__file__).resolve().parents[2]
 PIN = re.compile(r"[a-z0-9][a-z0-9.-]*==[0-9][\w.+!]*")
@@ -159,3 +160,11 @@ def test_notebooks_are_run_as_copies(tmp_path: Path) -> None:
     (work / "changed.ipynb").unlink()
     assert work_copies(gallery, work) == []
     assert '"3"' in (work / "changed.ipynb").read_text()
+
+
+def test_jupyterlab_keeps_its_layout_in_the_checkout() -> None:
+    options = [part.removeprefix("--") for part in command_line("--port=0") if part.startswith("--LabApp.")]
+    lab = LabApp()
+    lab.parse_command_line([f"--{option}" for option in options])
+    assert Path(lab.workspaces_dir).parent == WORK
+    assert command_line("--port=0").count("--port=0") == 1
