@@ -24,6 +24,7 @@ from jeoview.raster import Kind
 from jeoview.words import hint_text, readable
 
 Operand = Any  # an Image, a number or a slider parameter
+_LINE_CHECKS: list[Callable[[Node], None]] = []
 
 
 class Image:
@@ -167,7 +168,22 @@ def apply(name: str, images: Iterable[Any], values: Mapping[str, Any]) -> Image:
     ParameterError, BandError
         If something does not fit.
     """
-    return Image(make(name, tuple(node_of(image) for image in images), values))
+    node = make(name, tuple(node_of(image) for image in images), values)
+    for check in _LINE_CHECKS:
+        check(node)
+    return Image(node)
+
+
+def check_lines(check: Callable[[Node], None]) -> None:
+    """Have a function asked about every node that a line makes, and about none that a text holds.
+
+    Parameters
+    ----------
+    check : function
+        Raises what it refuses. Who stands above this module may know more than the chain says, the collections the dates of
+        its scenes.
+    """
+    _LINE_CHECKS.append(check)
 
 
 def _signature(found: Operator) -> inspect.Signature:

@@ -1,34 +1,24 @@
-"""Lines whose result can only be empty: said where they are written, not by an empty map."""
+"""A reference without data: said where it is inverted, not by an empty map."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable
 from contextlib import suppress
-from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jeoview.collection.network import dates_of, subsets
 from jeoview.collection.reference import centre_of
-from jeoview.collection.years import moments_of
-from jeoview.describe import options_of
 from jeoview.engine import Engine
 from jeoview.errors import JeoviewError, ParameterError, warn
-from jeoview.graph import Node, walk
+from jeoview.graph import walk
 from jeoview.image import Image
-from jeoview.operators.insar_pairs import DAYS_PER_YEAR
-from jeoview.operators.velocity import SPANS
 
 if TYPE_CHECKING:
     from jeoview.collection.interferograms import InterferogramCollection
 
 # So many names are said.
 NAMED = 3
-
-
-# ---------------------------------------------------------------- reference
 
 
 def check_reference(stack: InterferogramCollection, image: Image, what: str, *, bridged: bool) -> None:
@@ -95,54 +85,3 @@ def _seen(image: Image) -> np.ndarray | None:
         with suppress(JeoviewError):
             return np.isfinite(Engine.default().table(first).values["unwrapped"])
     return None
-
-
-# ---------------------------------------------------------------- dates
-
-
-def spanned(method: Callable[..., Image]) -> Callable[..., Image]:
-    """The method ``velocity``, which refuses a series that is too short for it, where its dates are known."""
-
-    @wraps(method)
-    def velocity(*args: Any, **kwargs: Any) -> Image:
-        image = method(*args, **kwargs)
-        check_span(image.node)
-        return image
-
-    return velocity
-
-
-def check_span(node: Node) -> None:
-    """Refuse a velocity that no pixel can have: too few dates, or too short a time.
-
-    Raises
-    ------
-    ParameterError
-        Which says what the series has, and the way out.
-    """
-    if node.operator != "velocity" or node.own_parameters:
-        return
-    options, times = options_of(node), _times(node)
-    if not times:
-        return
-    model, least = options["model"], options["min_dates"]
-    if len(times) < least:
-        raise ParameterError(
-            f"velocity: the series has {len(times)} dates, and a pixel must have min_dates={least}: the result would be "
-            f"empty. Give min_dates={len(times)} or less, or choose more dates"
-        )
-    years = (times[-1] - times[0]).total_seconds() / (86_400.0 * DAYS_PER_YEAR)
-    span = SPANS[model] if options["min_span"] is None else options["min_span"]
-    if years < span:
-        other = "" if model == "linear" or years < SPANS["linear"] else ', or model="linear"'
-        raise ParameterError(
-            f"velocity: the series spans {years:.2f} yr ({times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}), and model={model!r} "
-            f"needs min_span={span:g} yr: the result would be empty. Give a shorter min_span={other}, or choose more dates"
-        )
-
-
-def _times(node: Node) -> list[dt.datetime]:
-    """When the scenes behind a series were taken, in order; none where the catalogue does not know them any more."""
-    with suppress(JeoviewError):
-        return sorted(set(moments_of(node)))
-    return []

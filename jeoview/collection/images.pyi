@@ -397,6 +397,11 @@ class ImageCollection:
             ``up`` and ``east`` in the unit of the velocities, positive upwards and eastwards, and ``condition_number`` of
             the matrix of e_k and u_k, from 1 on: how much errors may grow. A track that is NaN at a pixel is left out; NaN
             with fewer than two tracks, and where they look in the same direction.
+
+        Raises
+        ------
+        ParameterError
+            If there are fewer than two tracks, no two of them overlap, they are in different units, or a component has one.
         """
         ...
     def deramped(self, table: Operand) -> Image:
@@ -1282,7 +1287,7 @@ class ImageCollection:
         Raises
         ------
         ParameterError
-            If the series has no such date (when pixels are computed: a chain does not know the dates of an inversion).
+            If the series has no such date: at the line where its scenes are known, else when pixels are computed.
         """
         ...
     def rename(self, bands: Sequence[str | Parameter]) -> Image:
@@ -1981,6 +1986,11 @@ class ImageCollection:
             If the line is none, or the chain ends in colours or complex values.
         LimitError
             If there are more than a million points.
+
+        Warns
+        -----
+        UserWarning
+            If no point has data; it says where the data are.
         """
         ...
     def relative_to(

@@ -13,6 +13,7 @@ from jeoview.engine import Engine
 from jeoview.errors import ParameterError, choices
 from jeoview.graph import Parameter
 from jeoview.image import Image, apply
+from jeoview.quantities import number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,7 +111,7 @@ def noise_mask(self: InterferogramCollection, indices: Image | None = None, **th
     Raises
     ------
     ParameterError
-        If a name is none of the indices, or no reference was chosen.
+        If a name is none of the indices, a threshold is one that no pixel can keep, or no reference was chosen.
     """
     given = self.noise_indices() if indices is None else indices
     kept = None
@@ -179,11 +180,20 @@ def _number(threshold: float | Parameter) -> float:
     return float(threshold.default if isinstance(threshold, Parameter) else threshold)
 
 
+def _check_ends(stack: InterferogramCollection, given: Mapping[str, Threshold]) -> None:
+    """Refuse thresholds that no pixel can keep."""
+    most = {"coh_avg": 1.0, "n_unw": float(len(stack))}
+    for name, threshold in given.items():
+        if threshold is not None and not isinstance(threshold, Parameter):
+            number(threshold, f"noise_mask: {name}", 0.0, most.get(name, math.inf))
+
+
 def _thresholds(stack: InterferogramCollection, given: Mapping[str, Threshold]) -> dict[str, float | Parameter]:
     """Thresholds by index, LiCSBAS's where none is given, without those that are left out."""
     for name in given:
         if name not in LEAST:
             raise ParameterError(f"noise_mask: no index {name!r}; {choices(name, LEAST)}")
+    _check_ends(stack, given)
     known: dict[str, Threshold] = {**DEFAULTS, "n_unw": DEFAULTS["n_unw"] * len(stack.dates)}
     if all("coherence" not in item.bands for item in stack.items):
         known["coh_avg"] = None

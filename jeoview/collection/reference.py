@@ -22,7 +22,7 @@ from jeoview.graph import digest
 from jeoview.grid import check_bounds
 from jeoview.progress import job
 from jeoview.projection import WGS84, Bounds, transform
-from jeoview.quantities import cos_latitude, number, square_around
+from jeoview.quantities import cos_latitude, number, short, square_around
 
 if TYPE_CHECKING:
     from jeoview.collection.interferograms import InterferogramCollection
@@ -75,7 +75,9 @@ def reference(
     CollectionError
         If the best place is asked for and no pair has phase anywhere.
     """
-    number(pixels, "reference: pixels", 1, 10_000)
+    if number(pixels, "reference: pixels", 1, 10_000) != int(pixels):
+        raise ParameterError(f"reference: pixels is {short(pixels)}; expected a whole number")
+    pixels = int(pixels)
     automatic = lon == "auto" or (lon is None and lat is None)
     if (bounds is not None) + (polygon is not None) + (lon == "auto" or lat is not None or lon is not None) > 1:
         raise ParameterError("reference: give one of lon= and lat=, bounds=, polygon=, 'auto'")
@@ -96,6 +98,8 @@ def reference(
         return _best(self, pixels, region, progress)
     if not isinstance(lat, (int, float)) or not isinstance(lon, (int, float)):
         raise ParameterError("reference: give lon= and lat=, bounds=(west, south, east, north), or polygon=GeoJSON")
+    number(lon, "reference: lon", -180, 180)
+    number(lat, "reference: lat", -90, 90)
     return _placed(self, _square(self, lon, lat, pixels), side=pixels)
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from contextlib import suppress
 from typing import Any
 
 from jeoview.catalog.times import parse_time
 from jeoview.collection.frozen import user_catalog
 from jeoview.describe import describe, input_nodes, is_source, options_of
 from jeoview.engine import Engine
-from jeoview.errors import ParameterError
+from jeoview.errors import JeoviewError, ParameterError
 from jeoview.graph import Node
 from jeoview.image import Image, apply
+from jeoview.operator import find
+from jeoview.operators.insar_pairs import pair_dates
 from jeoview.raster import Kind
 from jeoview.recipes import as_image
 from jeoview.scenes import layer_date
@@ -49,7 +52,7 @@ def annual_steps(self: Any, first: int | None = None, last: int | None = None) -
 
 
 def _whole_years(node: Node) -> list[int]:
-    days = _days(node)
+    days = [parse_time(date).date() for date in dates_of_series(node)]
     if not days:
         raise ParameterError("annual_steps: the dates of the series are not known here; give first= and last=")
     start, end = min(days), max(days)
@@ -64,26 +67,31 @@ def _whole_years(node: Node) -> list[int]:
     return years
 
 
-def _days(node: Node) -> list[dt.date]:
-    return [moment.date() for moment in moments_of(node)]
+def dates_of_series(node: Node) -> tuple[str, ...]:
+    """When the scenes behind a series were taken, RFC 3339; of pairs each day once, as an inversion has them.
 
-
-def moments_of(node: Node) -> list[dt.datetime]:
-    """When the scenes behind a series were taken; the days of both scenes of a pair, at midnight.
-
-    Empty where the store does not know the scenes.
+    Empty where that is not known: the store has no list of the scenes, the catalogue not all of them any more, or an operator
+    has put other layers in their place.
     """
+    found = _source(node)
+    options = options_of(found) if found is not None else {}
+    if "items" not in options:
+        return ()
+    with suppress(JeoviewError):
+        text = Engine.default().store.get(options["items"])
+        if text is not None:
+            known, stack = json.loads(text), options.get("stack", "time")
+            items = user_catalog().items(known["collection"], [entry["id"] for entry in known["items"]])
+            layers = tuple(layer_date(item, stack) for item in items)
+            return pair_dates(layers).dates if stack == "pairs" else layers
+    return ()
+
+
+def _source(node: Node) -> Node | None:
+    """The scenes that the layers of a series are, or were inverted from."""
     while not is_source(node):
         inner = next((image for image in input_nodes(node) if describe(image).kind is Kind.SERIES), None)
-        if inner is None:
-            return []
+        if inner is None or find(node.operator).layers == "pairs":
+            return None
         node = inner
-    options = options_of(node)
-    text = Engine.default().store.get(options["items"]) if "items" in options else None
-    if text is None:
-        return []
-    known = json.loads(text)
-    items = user_catalog().items(known["collection"], [entry["id"] for entry in known["items"]])
-    stack = options.get("stack", "time")
-    times = [parse_time(text) for item in items for text in layer_date(item, stack).split("/")]
-    return [time.replace(hour=0, minute=0, second=0, microsecond=0) for time in times] if stack == "pairs" else times
+    return node

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from jeoview.errors import LimitError, ParameterError
 from jeoview.export import blocks, files
 from jeoview.export.dates import labels
+from jeoview.export.empty import warn_empty
 from jeoview.export.request import Request, Resolution, request
 from jeoview.grid import TILE_SIZE, Grid
 from jeoview.progress import job
@@ -71,6 +72,11 @@ def profile(  # noqa: PLR0913 - what a user writes (design 8)
         If the line is none, or the chain ends in colours or complex values.
     LimitError
         If there are more than a million points.
+
+    Warns
+    -----
+    UserWarning
+        If no point has data; it says where the data are.
     """
     place = files.target(path, (".csv",), overwrite=overwrite) if path is not None else None
     corners = _line(line)
@@ -79,6 +85,8 @@ def profile(  # noqa: PLR0913 - what a user writes (design 8)
         self, _around(lon, lat, crs, resolution), crs=crs, zoom=zoom, resolution=resolution, parameters=parameters
     )
     values = _sampled(wanted, lon, lat, progress=progress)
+    if np.isnan(values).all():
+        warn_empty(wanted, "profile")
     frame = _frame(wanted, {"distance": distance, "lon": lon, "lat": lat}, values)
     if place is not None:
         with files.replacing(place) as unfinished:

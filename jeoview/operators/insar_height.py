@@ -12,6 +12,7 @@ from jeoview.errors import BandError, ParameterError
 from jeoview.kernels.ramp import fit_line, subtract_line
 from jeoview.operator import BandsInput, Mode, Names, Options, Schema, SeriesInput, TableInput, operator
 from jeoview.operators.insar_pairs import PHASE
+from jeoview.quantities import same_word
 from jeoview.raster import Table
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -22,6 +23,10 @@ def _line_band(where: str, inputs: tuple[Schema, ...]) -> str:
     """The band that is corrected: phase of pairs, or displacement of dates."""
     if len(inputs[1].bands) != 1:
         raise BandError(f"{where}: height has {len(inputs[1].bands)} bands; choose one")
+    if inputs[1].unit and same_word(inputs[1].unit) != "m":
+        raise ParameterError(
+            f"{where}: the heights are in {inputs[1].unit}; expected metres (height * factor, then .with_unit('m'))"
+        )
     return MOVED if MOVED in inputs[0].bands else inputs[0].band(PHASE, where)
 
 

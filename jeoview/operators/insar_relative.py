@@ -8,14 +8,20 @@ import numpy as np
 
 from jeoview.errors import ParameterError, choices
 from jeoview.operator import Mode, Names, Options, Schema, SeriesInput, TableInput, all_demand, operator, with_table
-from jeoview.operators.insar_pairs import at_dates, medians, moments
-from jeoview.operators.velocity import Day
+from jeoview.operators.insar_pairs import at_dates, check_dates, medians, moments
+from jeoview.operators.velocity import Day, check_day
 from jeoview.raster import Table
 
 DISPLACEMENT = "displacement"
 
 
-@operator(mode=Mode.PIXEL, nodata="own", demand=all_demand)
+def _dated(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    check_dates("relative_to_date", inputs[0])
+    check_day(options["date"], "relative_to_date: date")
+    return inputs[0].bands
+
+
+@operator(mode=Mode.PIXEL, nodata="own", bands=_dated, demand=all_demand)
 def relative_to_date(series: SeriesInput, *, date: Day) -> SeriesInput:
     """Subtract from every date what a pixel has at one of them, which is then 0 everywhere.
 
@@ -32,7 +38,7 @@ def relative_to_date(series: SeriesInput, *, date: Day) -> SeriesInput:
     Raises
     ------
     ParameterError
-        If the series has no such date (when pixels are computed: a chain does not know the dates of an inversion).
+        If the series has no such date: at the line where its scenes are known, else when pixels are computed.
     """
     if not series.dates:
         return series

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from jeoview.errors import BandError, LimitError
@@ -154,6 +155,32 @@ def ps_referenced(series: SeriesInput, table: TableInput) -> SeriesInput:
     return replace(series, array=(series.array * turned).astype(np.complex64))
 
 
+def trials(years: NDArray[np.float64], wavelength: float, limit: float) -> tuple[NDArray[np.float64], float, int]:
+    """Phase of each date for 1 mm/yr, the step between velocities that are tried, and how many of them on either side of 0.
+
+    Parameters
+    ----------
+    years : (date,) float64
+        Since the first date; not all of one time.
+    wavelength, limit : float
+        Metres; mm/yr.
+
+    Raises
+    ------
+    LimitError
+        If they are too many.
+    """
+    # A pixel nearer by v t has a phase that is larger by 4 pi v t / wavelength.
+    rates = 4.0 * np.pi / wavelength * 1e-3 * years
+    step = float(2.0 * np.pi / (np.ptp(rates) * TRIALS))
+    half = math.ceil(limit / step)
+    if 2 * half + 1 > MAX_TRIALS:
+        raise LimitError(
+            f"ps_velocity(limit={limit}): would try {2 * half + 1} velocities; the limit is {MAX_TRIALS}. Look for smaller ones"
+        )
+    return rates, step, half
+
+
 @operator(
     mode=Mode.PIXEL,
     nodata="own",
@@ -196,15 +223,7 @@ def ps_velocity(
     """
     velocity, coherence = np.full((2, math.prod(series.array.shape[-2:])), np.nan, dtype=np.float32)
     if series.dates and (years := years_since(series.dates, series.dates[0])).any():
-        # A pixel nearer by v t has a phase that is larger by 4 pi v t / wavelength.
-        rates = 4.0 * np.pi / wavelength * 1e-3 * years
-        step = 2.0 * np.pi / (np.ptp(rates) * TRIALS)
-        half = math.ceil(limit / step)
-        if 2 * half + 1 > MAX_TRIALS:
-            raise LimitError(
-                f"ps_velocity(limit={limit}): would try {2 * half + 1} velocities; the limit is {MAX_TRIALS}. Look for "
-                "smaller ones"
-            )
+        rates, step, half = trials(years, wavelength, limit)
         kernel.periodogram(_flat(series), rates, (-half * step, step, 2 * half + 1), min_dates, velocity, coherence)
     return _bands(
         series, np.stack([velocity, coherence]).reshape(2, *series.array.shape[-2:]), ("velocity", "coherence")

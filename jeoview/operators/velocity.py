@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -101,14 +102,49 @@ def _design(model: MotionModel, dates: tuple[str, ...]) -> Design:
     return Design.of(model.matrix(dates), slope=1)
 
 
+def check_day(day: str, what: str) -> None:
+    """Refuse what has the form of a day and is none.
+
+    Raises
+    ------
+    ParameterError
+        If the calendar has no such day.
+    """
+    try:
+        dt.datetime.fromisoformat(_moment(day))
+    except ValueError:
+        raise ParameterError(f"{what} {day!r} is no day of the calendar") from None
+
+
 def _model(options: Options) -> MotionModel:
     for step in options["steps"]:
-        try:
-            dt.datetime.fromisoformat(_moment(step))
-        except ValueError:
-            raise ParameterError(f"velocity: the step {step!r} is no day of the calendar") from None
+        check_day(step, "velocity: the step")
     steps = tuple(sorted(set(options["steps"]), key=_moment))
     return MotionModel(options["degree"], HARMONICS[options["model"]], steps)
+
+
+def check_motion(options: Options, dates: tuple[str, ...]) -> None:
+    """Refuse a model that the dates of a series cannot determine, whatever a pixel holds.
+
+    Raises
+    ------
+    ParameterError
+        If a step lies outside the series, or there are too few dates between steps or for all parameters.
+    """
+    model = _model(options)
+    if _design(model, dates).basis.any():
+        return
+    for one, other in pairwise(model.steps):
+        if not any(_moment(one) <= date < _moment(other) for date in dates):
+            raise ParameterError(
+                f"velocity: no date of the series lies between the steps {one} and {other}, which cannot be told apart: the "
+                "result would be empty. Give one of them"
+            )
+    count = model.matrix(dates).shape[1]
+    raise ParameterError(
+        f"velocity: the {len(dates)} dates of the series do not determine the {count} parameters of degree={model.degree}, "
+        f"model={options['model']!r} and {len(model.steps)} steps: the result would be empty. Choose a simpler model"
+    )
 
 
 def _motion_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:

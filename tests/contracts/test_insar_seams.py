@@ -49,7 +49,7 @@ def render(image: Image, grid: Grid, view: Grid, memory: ResultMemory | None = N
 @st.composite
 def places(draw: Draw) -> Place:
     zoom = draw(st.integers(5, 16))
-    lon, lat = draw(st.floats(-175, 175)), draw(st.floats(-75, 75))
+    lon, lat = draw(st.floats(-168, 168)), draw(st.floats(-75, 75))
     return Place(grid_at(zoom, lon, lat, draw(st.integers(30, 70)), draw(st.integers(30, 70))), zoom)
 
 

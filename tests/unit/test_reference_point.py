@@ -171,9 +171,9 @@ def test_the_reference_of_complex_images(m: Map, tmp_path: Path) -> None:
     slc: SlcCollection = complex_images(tmp_path)
     west, south, east, north = slc.items[0].bbox
     lon, lat = round((west + east) / 2, 5), round((south + north) / 2, 5)
-    tool = m.add_reference(slc, lambda slc: slc.ps_velocity()["velocity"], name="Scatterers")
+    tool = m.add_reference(slc, lambda slc: slc.ps_velocity(min_dates=3)["velocity"], name="Scatterers")
     click(m, tool, lon, lat)
-    assert m.layer("Scatterers").image.key == slc.reference(lon, lat).ps_velocity()["velocity"].key
+    assert m.layer("Scatterers").image.key == slc.reference(lon, lat).ps_velocity(min_dates=3)["velocity"].key
     assert "All 3 dates have data there." in tool.text
 
 

@@ -20,7 +20,7 @@ from jeoview.catalog.times import format_time
 from jeoview.errors import ParameterError, SourceError
 from jeoview.io.inspect import inspect
 from jeoview.io.products.common import BandFile, make_item
-from jeoview.quantities import number
+from jeoview.quantities import number, short
 
 SENTINEL_1 = 0.0554658
 Sign = Literal["away", "towards"]
@@ -63,6 +63,20 @@ class PairOptions:
             )
         check_wavelength(self.wavelength)
         number(self.coherence_scale, "coherence_scale (1 where coherence is 0 to 1, 1/255 for bytes)", 1e-6, 1)
+        _check_baselines(self.baselines)
+
+
+def _check_baselines(baselines: object) -> None:
+    """Refuse baselines that would silently belong to no pair."""
+    if not isinstance(baselines, Mapping):
+        raise ParameterError(f"baselines are {short(baselines)}; expected {{(date, date): metres}}")
+    for pair, metres in baselines.items():
+        # A datetime is a date too, and equal to none.
+        if not isinstance(pair, tuple) or [type(day) for day in pair] != [dt.date, dt.date] or not pair[0] < pair[1]:
+            raise ParameterError(
+                f"baselines: {short(pair)} is no pair; expected (earlier, later), two datetime.date such as date(2018, 1, 6)"
+            )
+        number(metres, f"baselines: that of {name_of(pair)}")
 
 
 def check_wavelength(value: object) -> None:
