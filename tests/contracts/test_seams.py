@@ -52,7 +52,8 @@ def assert_seamless(render: Tile, area: Grid, view: Grid, size: int, whole: Rast
 def places(draw: Callable[[Any], Any]) -> Place:
     # Low zooms more often: there a tile spans many degrees, and metres are other pixels from row to row.
     zoom = draw(st.one_of(st.integers(3, 5), st.integers(3, 16)))
-    lon, lat = draw(st.floats(-175, 175)), draw(st.floats(-80, 80))
+    # Within the extent of the sources, whose edge a fixed region must not lie beyond.
+    lon, lat = draw(st.floats(-155, 155)), draw(st.floats(-70, 78))
     area = grid_at(zoom, lon, lat, draw(st.integers(40, 75)), draw(st.integers(40, 75)))
     return Place(area, zoom)
 
