@@ -7,7 +7,7 @@ same pixels.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from time import perf_counter
 from typing import Any
@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from jeoview import chain, planner
+from jeoview.answers import below_style, common_unit, note
 from jeoview.catalog import Catalog
-from jeoview.describe import describe, input_nodes, is_native, is_source
+from jeoview.describe import describe, is_native, is_source
 from jeoview.errors import KeyUnknownError, LimitError, ParameterError
 from jeoview.executor import Read, Value, finish, recall
 from jeoview.flights import Flights
@@ -28,7 +29,7 @@ from jeoview.memory import ResultMemory
 from jeoview.operator import Mode, Names, find
 from jeoview.planner import Cost, Limits, Plan
 from jeoview.projection import WEB_MERCATOR, WGS84, transform
-from jeoview.raster import Kind, Raster, Table
+from jeoview.raster import Raster, Table
 from jeoview.scenes import Layer, Scenes
 from jeoview.settings import MIB, Settings, settings
 from jeoview.store import Store, shared_store
@@ -243,6 +244,24 @@ class Engine:
         source = planner.time_axis(self.plan(node, grid, view=view))
         return self._scenes.layers(source.node, source.grid)
 
+    def own_grids(self, node: Node, near: Grid | None = None) -> tuple[Grid | None, ...]:
+        """All pixels of the files that a chain reads, equal ones once; None for files that have none on the map.
+
+        What only a table is fitted to, or a view is solved from, counts where nothing else is read.
+
+        Parameters
+        ----------
+        node : Node
+            Result, slider parameters bound.
+        near : Grid, optional
+            Of scenes only those that come near it count.
+        """
+        planned = self.plan(node, Grid(web_mercator(0), 0, 0, 1, 1))
+        read = [step for step in planned.steps if is_source(step.node)]
+        read = [step for step in read if step.stage is None] or read
+        grids = (grid for step in read for grid in self._scenes.own_grids(step.node, step.bands, near))
+        return tuple(dict.fromkeys(grids))
+
     def sources(self, node: Node) -> tuple[str, ...]:
         """The titles of the collections behind a chain, each once; simulated ones are called so."""
         titles = dict.fromkeys(self._scenes.credit(part) for part in walk(node) if is_source(part))
@@ -335,10 +354,10 @@ class Engine:
             raise ParameterError(
                 f"lon={lon}, lat={lat} at zoom {zoom} is not in view; expected a place in it, at its zoom"
             )
-        bases = _below_style(bound)
-        answer: dict[str, Any] = {"lon": lon, "lat": lat, "unit": _common_unit(bases), "values": {}}
+        bases = below_style(bound)
+        answer: dict[str, Any] = {"lon": lon, "lat": lat, "unit": common_unit(bases), "values": {}}
         for base in bases:
-            _note(self.render(base, pixel, view=view, patience=patience), answer)
+            note(self.render(base, pixel, view=view, patience=patience), answer)
         return answer
 
     def _do(self, planned: Plan, clock: StepClock, patience: float | None = None) -> Value:
@@ -356,40 +375,7 @@ _DEFAULT: dict[Settings, Engine] = {}
 _DEFAULT_LOCK = threading.Lock()
 
 
-def _below_style(root: Node) -> tuple[Node, ...]:
-    """The arrays that colours show: of a coloured image that a later step changed, those of the colours alone."""
-    if describe(root).kind is not Kind.COLOUR:
-        return (root,)
-    inputs = input_nodes(root)
-    coloured = [node for node in inputs if describe(node).kind is Kind.COLOUR]
-    arrays = [node for node in inputs if describe(node).kind in (Kind.BANDS, Kind.SERIES)]
-    return tuple(dict.fromkeys(base for node in coloured or arrays for base in _below_style(node)))
-
-
-def _common_unit(nodes: Sequence[Node]) -> str:
-    units = {describe(node).unit for node in nodes}
-    return units.pop() if len(units) == 1 else ""
-
-
-def _note(raster: Raster, answer: dict[str, Any]) -> None:
-    """Add the values of a raster of one pixel to an answer."""
-    values, known = raster.array[..., 0, 0], answer["values"]
-    for index, band in enumerate(raster.bands):
-        names = (band, *(f"{band} ({number})" for number in range(2, len(known) + 2)))
-        name = next(name for name in names if name not in known)
-        series = raster.kind is Kind.SERIES
-        known[name] = [_json_number(one) for one in values[:, index]] if series else _json_number(values[index])
-        if series:
-            answer["dates"] = list(raster.dates)
-
-
 @lru_cache(maxsize=512)
 def _is_pixelwise(root: Node) -> bool:
     """Whether every operator gives a pixel from the same pixel of its inputs, on the map's own grid."""
     return all(find(node.operator).mode in (Mode.SOURCE, Mode.PIXEL) and not is_native(node) for node in walk(root))
-
-
-def _json_number(value: Any) -> Any:
-    if np.iscomplexobj(value):
-        return None if np.isnan(value) else [float(value.real), float(value.imag)]
-    return None if np.isnan(value) else float(value)

@@ -13,18 +13,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from jeoview.errors import LimitError, ParameterError
-from jeoview.projection import WEB_MERCATOR, WGS84, Bounds, canonical_crs, sensor_crs, transform, transform_bounds
+from jeoview.errors import ParameterError
+from jeoview.projection import WEB_MERCATOR, WGS84, Bounds, sensor_crs, transform_bounds
 
 TILE_SIZE = 256
 MAX_ZOOM = 24
-MAX_PIXELS = 2.0**53
 EARTH_HALF = math.pi * 6_378_137.0
 MERCATOR_LATITUDE = 85.0511287798066
-# Share of a pixel by which an area may miss a whole number of pixels, and the degrees that both edges of a bbox lose or gain
-# by the 7 digits which are kept.
+# Share of a pixel by which an area may miss a whole number of pixels.
 SAME_PIXEL = 1e-3
-ROUNDED = 2e-7
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,153 +244,3 @@ def tiles_grid(z: int, west: int, north: int, east: int, south: int) -> Grid:
     if last.row < first.row or last.col < first.col:
         raise ParameterError(f"the tiles {west}..{east}, {north}..{south} at zoom {z} are not in order")
     return first.union(last)
-
-
-def check_bounds(bounds: object, crs: str = WGS84) -> Bounds:
-    """Return bounds as four floats.
-
-    Raises
-    ------
-    ParameterError
-        If they are not four finite numbers west < east, south < north, inside the globe for degrees.
-    """
-    try:
-        west, south, east, north = (float(value) for value in bounds if not isinstance(value, str))  # type: ignore[attr-defined]
-    except (TypeError, ValueError, OverflowError):
-        raise ParameterError(f"bounds are {bounds!r}; expected four numbers (west, south, east, north)") from None
-    if not all(math.isfinite(value) for value in (west, south, east, north)) or west >= east or south >= north:
-        raise ParameterError(f"bounds are {bounds!r}; expected (west, south, east, north), west < east, south < north")
-    if crs == WGS84 and (west < -180 or east > 180 or south < -90 or north > 90):
-        raise ParameterError(f"bounds {bounds!r} leave the globe; they are degrees of EPSG:4326 unless crs= says else")
-    return west, south, east, north
-
-
-def apart(one: Bounds, other: Bounds) -> bool:
-    """Whether two boxes in degrees do not meet; one across the antimeridian is wider than it looks."""
-    if one[1] > other[3] or other[1] > one[3]:
-        return True
-    crossing = one[0] > one[2] or other[0] > other[2]
-    return not crossing and (one[0] > other[2] or other[0] > one[2])
-
-
-def check_meets(bounds: Bounds, data: Bounds | None, what: str, whole: str) -> None:
-    """Refuse bounds that hold nothing of what is there.
-
-    Parameters
-    ----------
-    bounds : (west, south, east, north)
-        Degrees.
-    data : (west, south, east, north), optional
-        Where there is data, as far as that is known.
-    what, whole : str
-        Words for the two.
-
-    Raises
-    ------
-    ParameterError
-        If the two do not meet.
-    """
-    if data is not None and apart(bounds, data):
-        one, other = (", ".join(f"{side:.3f}" for side in box) for box in (bounds, data))
-        raise ParameterError(f"{what} ({one}) lies outside {whole} ({other}), west, south, east, north in degrees")
-
-
-def region_grid(
-    bounds: Bounds,
-    *,
-    crs: str = WGS84,
-    zoom: int | None = None,
-    resolution: float | tuple[float, float] | None = None,
-    max_pixels: float = math.inf,
-) -> Grid:
-    """The grid of an area: on a zoom's lattice, or on a lattice anchored at its upper left corner.
-
-    Parameters
-    ----------
-    bounds : (west, south, east, north)
-        In units of ``crs``.
-    crs : str
-        Reference system of the bounds and, with ``resolution``, of the result.
-    zoom : int, optional
-        A Web Mercator zoom level; the result is in EPSG:3857 whatever ``crs`` is, and covers the
-        bounds in whole pixels.
-    resolution : float or (float, float), optional
-        Pixel size in units of ``crs``.
-    max_pixels : float
-        Largest number of pixels allowed.
-
-    Raises
-    ------
-    ParameterError
-        If not exactly one of ``zoom`` and ``resolution`` is given, or a value makes no sense.
-    LimitError
-        If the grid would hold more than ``max_pixels``.
-    """
-    bounds = check_bounds(bounds, canonical_crs(crs))
-    if (zoom is None) == (resolution is None):
-        raise ParameterError("give exactly one of zoom= and resolution=")
-    if zoom is not None:
-        grid = _zoom_grid(bounds, canonical_crs(crs), zoom)
-    else:
-        grid = _resolution_grid(bounds, canonical_crs(crs), resolution)
-    if grid.height * grid.width > max_pixels:
-        raise LimitError(
-            f"the area has {grid.width} x {grid.height} = {grid.width * grid.height:,} pixels; the limit is "
-            f"{int(max_pixels):,}. Ask for a smaller area, a lower zoom or a coarser resolution, or raise max_pixels"
-        )
-    return grid
-
-
-def _zoom_grid(bounds: Bounds, crs: str, zoom: int) -> Grid:
-    lattice = web_mercator(zoom)
-    if crs == WGS84:
-        south, north = max(bounds[1], -MERCATOR_LATITUDE), min(bounds[3], MERCATOR_LATITUDE)
-        (west, east), (south, north) = transform(crs, WEB_MERCATOR, [bounds[0], bounds[2]], [south, north])
-    else:
-        west, south, east, north = transform_bounds(crs, WEB_MERCATOR, bounds)
-    step = lattice.resolution[0]
-    size = TILE_SIZE << zoom
-    # A bound that falls on a pixel edge up to rounding (of degrees: 0.1 micrometres) must not add a row of pixels.
-    slack = max(1e-6, 1e-7 / step)
-    col, row = math.floor((west + EARTH_HALF) / step + slack), math.floor((EARTH_HALF - north) / step + slack)
-    right, bottom = math.ceil((east + EARTH_HALF) / step - slack), math.ceil((EARTH_HALF - south) / step - slack)
-    col, row, right, bottom = max(col, 0), max(row, 0), min(right, size), min(bottom, size)
-    return Grid(lattice, row, col, max(bottom - row, 1), max(right - col, 1))
-
-
-def slack(step: float, crs: str) -> float:
-    """The share of a pixel of size ``step`` by which an area may miss a whole number of them and still have that many.
-
-    Degrees are rounded to 7 digits, which is more of a small pixel; a twentieth of one is the most.
-    """
-    return max(SAME_PIXEL, min(ROUNDED / step, 0.05)) if crs == WGS84 else SAME_PIXEL
-
-
-def _resolution_grid(bounds: Bounds, crs: str, resolution: float | tuple[float, float] | None) -> Grid:
-    try:
-        dx, dy = resolution if isinstance(resolution, (tuple, list)) else (resolution, resolution)
-        dx, dy = float(dx), float(dy)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        raise ParameterError(f"resolution is {resolution!r}; expected a number or a pair of numbers") from None
-    if not (math.isfinite(dx) and math.isfinite(dy) and dx > 0 and dy > 0):
-        raise ParameterError(f"resolution is {resolution!r}; expected positive numbers in units of {crs}")
-    west, south, east, north = bounds
-    if dx > 2 * (east - west) and dy > 2 * (north - south):
-        raise ParameterError(
-            f"resolution {resolution!r} is larger than the whole area {bounds}: both are in units of {crs}; "
-            "give crs= for bounds and resolution, or zoom="
-        )
-    if not (east - west) / dx * ((north - south) / dy) < MAX_PIXELS:
-        raise LimitError(f"resolution {resolution!r} makes more pixels of the area {bounds} than anyone can count")
-    width = math.ceil((east - west) / dx - slack(dx, crs))
-    height = math.ceil((north - south) / dy - slack(dy, crs))
-    return Grid(Lattice(crs, (dx, dy), west, north), 0, 0, max(height, 1), max(width, 1))
-
-
-def zoom_for(bounds: Bounds, pixels: int) -> int:
-    """The highest zoom at which ``bounds`` (degrees) is at most ``pixels`` wide and high."""
-    for zoom in range(MAX_ZOOM, 0, -1):
-        grid = _zoom_grid(bounds, WGS84, zoom)
-        if max(grid.width, grid.height) <= pixels:
-            return zoom
-    return 0

@@ -2080,12 +2080,12 @@ class Image:
         bounds : (west, south, east, north), optional
             In units of ``crs``; by default the extent of the image, grown to multiples of the resolution.
         crs : str
-            Reference system of the bounds and, with ``resolution``, of the file. Asked with the source's own crs, bounds
-            and resolution, the values are the source's own pixels.
+            Reference system of the bounds and, with ``resolution``, of the file.
         zoom : int, optional
-            Web Mercator zoom level: the file has the pixels of the map's tiles. Give zoom or resolution.
+            Web Mercator zoom level: the file has the pixels of the map's tiles.
         resolution : float or (float, float), optional
-            Pixel size in units of ``crs``.
+            Pixel size in units of ``crs``. With neither zoom nor resolution the file has the own pixels of the files that
+            the chain reads, in their system, where they share them: those of the stack, of one scene, of one zone.
         parameters : mapping, optional
             Positions of the sliders by name; defaults for the others.
         max_pixels : float, optional
@@ -2103,7 +2103,8 @@ class Image:
         Raises
         ------
         ParameterError
-            If a value makes no sense, or the chain ends in a table.
+            If a value makes no sense, the chain ends in a table, or neither zoom nor resolution is given and the files do not
+            share their pixels (or have those of a sensor).
         LimitError
             If the area has more pixels than the limit, or a full-extent operator would work on too many.
         CancelledByUser

@@ -11,10 +11,10 @@ from pydantic import BaseModel
 from jeoview.describe import describe
 from jeoview.errors import ParameterError, choices
 from jeoview.graph import Argument, Node, Parameter, freeze, parameters, thaw, walk
-from jeoview.grid import check_bounds, zoom_for
 from jeoview.operator import Input, Mode, Operator, Schema, band_fields, find, later_fields
 from jeoview.quantities import Window, plain, short
 from jeoview.raster import Kind
+from jeoview.region import check_bounds, zoom_for
 
 
 def make(name: str, images: tuple[Any, ...], values: Mapping[str, Any]) -> Node:

@@ -7,10 +7,10 @@ import re
 from typing import Any
 
 from jeoview.errors import ParameterError
-from jeoview.grid import check_bounds, check_meets, zoom_for
 from jeoview.image import Image, apply
 from jeoview.projection import Bounds
 from jeoview.quantities import number, short, square_around
+from jeoview.region import check_bounds, check_meets, zoom_for
 
 # A median over so many pixels a side says where a place is.
 PLACE_PIXELS = 32

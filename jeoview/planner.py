@@ -16,13 +16,14 @@ from typing import Any
 from jeoview.describe import describe, input_nodes, input_schemas, is_native, options_of
 from jeoview.errors import LimitError, ParameterError
 from jeoview.graph import Node, walk
-from jeoview.grid import Grid, region_grid
+from jeoview.grid import Grid
 from jeoview.native import Landing, Locate, landing, locate_in_chain
 from jeoview.operator import Mode, Names, all_demand, find
 from jeoview.plan import Cost, Edge, Measure, Place, Plan, Stage, Step, cost, padding, time_axis
 from jeoview.projection import is_sensor
 from jeoview.quantities import Window
 from jeoview.raster import Kind
+from jeoview.region import region_grid
 
 __all__ = [
     "Cost",

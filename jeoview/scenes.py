@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jeoview.catalog import Catalog, Item
+from jeoview.catalog.pixels import grids_of
 from jeoview.describe import options_of
 from jeoview.errors import ChainError, CollectionError, KeyUnknownError, SourceError
 from jeoview.graph import Node, digest
@@ -120,6 +121,11 @@ class Scenes:
         else:
             decoded = sum(self._reader.cost(item, _here(item, bands), grid, resampling) for item in items)
         return decoded, len(self.of(node, grid))
+
+    def own_grids(self, node: Node, bands: Names, near: Grid | None = None) -> tuple[Grid | None, ...]:
+        """All pixels of a source's files, see `jeoview.catalog.pixels.grids_of`; of scenes those that come near a grid."""
+        frozen = self._items(node)
+        return grids_of(frozen.items if near is None or _is_dense(node) else frozen.near(near), bands)
 
     def of(self, node: Node, grid: Grid) -> tuple[Item, ...]:
         """The scenes behind the layers of `read`, in the same order."""

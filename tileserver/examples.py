@@ -19,11 +19,12 @@ from jeoview.errors import JeoviewError
 from jeoview.executor import execute
 from jeoview.geolocation import Geolocation, LookupTable
 from jeoview.graph import Node
-from jeoview.grid import Grid, region_grid
+from jeoview.grid import Grid
 from jeoview.make import make
 from jeoview.operator import REGISTRY, Input, Mode, Names, Operator
 from jeoview.planner import plan
 from jeoview.raster import Kind, Raster
+from jeoview.region import region_grid
 from jeoview.warp import Placement
 
 Values = dict[str, Any]

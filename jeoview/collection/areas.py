@@ -10,9 +10,9 @@ import shapely
 
 from jeoview.catalog.sql import area_of
 from jeoview.errors import ParameterError
-from jeoview.grid import check_bounds
 from jeoview.projection import Bounds
 from jeoview.quantities import geometry
+from jeoview.region import check_bounds
 
 Geometry = dict[str, Any]
 

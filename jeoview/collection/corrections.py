@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from jeoview.errors import ParameterError
-from jeoview.grid import check_bounds, check_meets, zoom_for
 from jeoview.image import Image, apply
 from jeoview.projection import Bounds
 from jeoview.quantities import number
+from jeoview.region import check_bounds, check_meets, zoom_for
 
 if TYPE_CHECKING:
     from jeoview.collection.interferograms import InterferogramCollection

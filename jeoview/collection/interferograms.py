@@ -10,24 +10,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jeoview.catalog import Item
+from jeoview.catalog.pixels import grids_of, union
 from jeoview.collection import corrections, inversion, network, noise, plots, reference, selection, stack
 from jeoview.collection.areas import Geometry
 from jeoview.collection.corrections import Correction
 from jeoview.collection.empty import reference_note
 from jeoview.collection.files import as_path, matches, register
 from jeoview.collection.frozen import freeze, ids_of, user_catalog
-from jeoview.collection.pixels import square, stack_grid, window
+from jeoview.collection.pixels import square, window
 from jeoview.collection.products import geometry_of, height_of, register_stack
 from jeoview.collection.reference import centre_of
 from jeoview.engine import Engine
 from jeoview.errors import ParameterError, warn
 from jeoview.graph import digest
-from jeoview.grid import zoom_for
 from jeoview.image import Image, apply
 from jeoview.io.products import aria, flatsim, hyp3, licsar, mintpy, opera, pyrate
 from jeoview.io.products.interferograms import SENTINEL_1, Pair, PairOptions, Sign, pair_items
 from jeoview.projection import Bounds, is_geographic
 from jeoview.quantities import METRES_PER_DEGREE, Window
+from jeoview.region import zoom_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -353,7 +354,7 @@ class InterferogramCollection:
 
     def _reference_region(self, place: Bounds) -> dict[str, Any]:
         """Pixels of the files, where all share them; else those of the map at the zoom of their size."""
-        grid = stack_grid(self.items)
+        grid = union(grids_of(self.items))
         if grid is not None:
             pixels = square(grid, *centre_of(place), self.side) if self.side else window(grid, place, REFERENCE_PIXELS)
             return {"region": Window.of(pixels).model_dump()}

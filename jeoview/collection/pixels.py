@@ -3,47 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
 
-from jeoview.catalog import Item
-from jeoview.grid import SAME_PIXEL, Grid, Lattice
-from jeoview.projection import WGS84, Bounds, canonical_crs, transform, transform_bounds
-
-
-def joint(first: Grid, other: Grid) -> Grid | None:
-    """A window on the lattice of another one, whose pixels are the same; None where they are not."""
-    one, two = first.lattice, other.lattice
-    row, col = (one.top - two.top) / one.resolution[1], (two.left - one.left) / one.resolution[0]
-    apart = max(abs(row - round(row)), abs(col - round(col)))
-    longest = max(*other.shape, *first.shape)
-    steps = zip(one.resolution, two.resolution, strict=True)
-    if one.crs != two.crs or any(abs(a - b) * longest > SAME_PIXEL * a for a, b in steps) or apart > SAME_PIXEL:
-        return None
-    return replace(other, lattice=one, row=other.row + round(row), col=other.col + round(col))
-
-
-def stack_grid(items: Sequence[Item]) -> Grid | None:
-    """All pixels of a stack; None where its files do not share their pixels, or are turned against the north."""
-    whole = first = _grid_of(items[0])
-    for item in items[1:]:
-        grid = _grid_of(item)
-        found = None if grid is None or first is None else joint(first, grid)
-        if whole is None or found is None:
-            return None
-        whole = whole.union(found)
-    return whole
-
-
-def _grid_of(item: Item) -> Grid | None:
-    known: dict[str, Any] = item.properties
-    if not all(known.get(name) for name in ("proj:code", "proj:transform", "proj:shape")):
-        return None
-    dx, turn, left, skew, dy, top = (float(value) for value in known["proj:transform"][:6])
-    if turn or skew or dx <= 0 or dy >= 0:
-        return None
-    return Grid(Lattice(canonical_crs(known["proj:code"]), (dx, -dy), left, top), 0, 0, *known["proj:shape"])
+from jeoview.grid import SAME_PIXEL, Grid
+from jeoview.projection import WGS84, Bounds, transform, transform_bounds
 
 
 def square(grid: Grid, lon: float, lat: float, pixels: int) -> Grid:

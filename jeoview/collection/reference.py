@@ -13,16 +13,17 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from jeoview.catalog.pixels import grids_of, union
 from jeoview.collection.areas import read_area
 from jeoview.collection.measures import Reading
-from jeoview.collection.pixels import square, stack_grid
+from jeoview.collection.pixels import square
 from jeoview.engine import Engine
 from jeoview.errors import CollectionError, ParameterError, StoreError
 from jeoview.graph import digest
-from jeoview.grid import check_bounds
 from jeoview.progress import job
 from jeoview.projection import WGS84, Bounds, transform
 from jeoview.quantities import cos_latitude, number, short, square_around
+from jeoview.region import check_bounds
 
 if TYPE_CHECKING:
     from jeoview.collection.interferograms import InterferogramCollection
@@ -109,7 +110,7 @@ def centre_of(box: Bounds) -> tuple[float, float]:
 
 
 def _square(stack: InterferogramCollection, lon: float, lat: float, pixels: int) -> Bounds:
-    grid = stack_grid(stack.items)
+    grid = union(grids_of(stack.items))
     if grid is None:
         return square_around(lon, lat, pixels * stack.spacing)
     return square(grid, lon, lat, pixels).bbox

@@ -14,10 +14,10 @@ from jeoview.collection.network import ByDates, ByPixels, Sieve, best_of, dates_
 from jeoview.collection.said import check_dates, warn_of_coherence, without
 from jeoview.collection.stack import originals
 from jeoview.errors import CollectionError, ParameterError, choices
-from jeoview.grid import region_grid, zoom_for
 from jeoview.progress import Watch
 from jeoview.projection import Bounds
 from jeoview.quantities import number, short
+from jeoview.region import region_grid, zoom_for
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jeoview.catalog import Item
+from jeoview.catalog.pixels import joint
 from jeoview.collection.frozen import user_catalog
-from jeoview.collection.pixels import joint
 from jeoview.describe import options_of
 from jeoview.errors import CollectionError, JeoviewError, ParameterError, SourceError, warn
 from jeoview.graph import canonical, digest, walk

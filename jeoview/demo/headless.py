@@ -23,8 +23,9 @@ import nbformat
 
 from jeoview.demo.build import prepare
 from jeoview.errors import JeoviewError, ParameterError, ServerError
-from jeoview.grid import Grid, region_grid, tiles_grid
+from jeoview.grid import Grid, tiles_grid
 from jeoview.projection import Bounds
+from jeoview.region import region_grid
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture

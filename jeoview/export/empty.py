@@ -5,8 +5,8 @@ from __future__ import annotations
 from jeoview.errors import warn
 from jeoview.export.request import Request
 from jeoview.graph import walk
-from jeoview.grid import apart
 from jeoview.projection import Bounds, is_sensor
+from jeoview.region import apart
 
 
 def warn_empty(wanted: Request, name: str) -> None:

@@ -19,13 +19,14 @@ from jeoview.export.array import gather
 from jeoview.export.provenance import mark
 from jeoview.export.request import Request, Resolution, check_colour, check_width, extent, request
 from jeoview.graph import Node
-from jeoview.grid import EARTH_HALF, check_bounds, web_mercator
+from jeoview.grid import EARTH_HALF, web_mercator
 from jeoview.io import legend as drawing
 from jeoview.io.encode import encode_png
 from jeoview.make import bind
 from jeoview.operators.colour import legend as described
 from jeoview.projection import WGS84
 from jeoview.recipes import as_image
+from jeoview.region import check_bounds
 
 KML = "http://www.opengis.net/kml/2.2"
 # Viewers hold the whole picture in the memory of the graphics card.

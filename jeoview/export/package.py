@@ -71,7 +71,7 @@ def export_package(  # noqa: PLR0913 - what a user writes (design 8)
         Values, not colours: previews are coloured from the 2nd to the 98th percentile of the first band, of a series at
         its last date.
     bounds, crs, zoom, resolution, parameters, max_pixels, progress, overwrite
-        As `to_geotiff`; the same for all products. The bounds of the first product by default.
+        As `to_geotiff`; the same for all products. The bounds and the pixels of the first product by default.
     title : str
         What the archive is called in its metadata.
 
@@ -90,8 +90,7 @@ def export_package(  # noqa: PLR0913 - what a user writes (design 8)
     """
     place = files.target(path, (".zip",), overwrite=overwrite)
     images = _images(products)
-    area = extent(describe(next(iter(images.values())).node), canonical_crs(crs)) if bounds is None else bounds
-    where = {"bounds": area, "crs": crs, "zoom": zoom, "resolution": resolution, "max_pixels": max_pixels}
+    where = _where(next(iter(images.values())), bounds, crs, zoom, resolution, max_pixels)
     wanted = [_product(name, image, where, parameters) for name, image in images.items()]
     with files.replacing(place) as unfinished:
         entries = [_write(product, unfinished.parent, where, progress=progress) for product in wanted]
@@ -111,6 +110,17 @@ def _images(products: Mapping[str, Any]) -> dict[str, Image]:
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise ParameterError(f"products: {name!r} is no name of a file; use letters, digits, - and _")
     return {name: as_image(given) for name, given in products.items()}
+
+
+def _where(
+    first: Image, bounds: object, crs: str, zoom: int | None, resolution: Resolution | None, max_pixels: float | None
+) -> dict[str, Any]:
+    """Area and pixels of all products: where they are not said, those of the first one."""
+    if zoom is None and resolution is None:
+        grid = request(first, bounds, crs=crs, max_pixels=max_pixels).grid
+        bounds, crs, resolution = grid.bounds, grid.crs, grid.lattice.resolution
+    area = extent(describe(first.node), canonical_crs(crs)) if bounds is None else bounds
+    return {"bounds": area, "crs": crs, "zoom": zoom, "resolution": resolution, "max_pixels": max_pixels}
 
 
 def _product(name: str, image: Image, where: Mapping[str, Any], parameters: Mapping[str, Any] | None) -> Product:

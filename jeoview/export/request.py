@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from jeoview.catalog.pixels import union
 from jeoview.describe import describe, input_nodes, is_lifted, is_source
 from jeoview.engine import Engine
 from jeoview.errors import LimitError, ParameterError
 from jeoview.export.dates import passes
-from jeoview.graph import Node
-from jeoview.grid import Grid, check_bounds, region_grid, slack
+from jeoview.graph import Node, walk
+from jeoview.grid import Grid, Lattice
 from jeoview.make import bind
 from jeoview.operator import Schema
 from jeoview.projection import WEB_MERCATOR, WGS84, Bounds, canonical_crs, is_sensor, transform_bounds
+from jeoview.quantities import short
 from jeoview.raster import Kind
 from jeoview.recipes import as_image
+from jeoview.region import check_bounds, check_size, covering, region_grid, slack
 from jeoview.scenes import Layer
 
 Resolution = float | tuple[float, float]
@@ -92,7 +95,7 @@ def request(
     zoom : int, optional
         Web Mercator zoom level: the pixels of the map's tiles.
     resolution : float or (float, float), optional
-        Pixel size in units of ``crs``.
+        Pixel size in units of ``crs``; with neither it nor a zoom the own pixels of the files that the chain reads.
     parameters : mapping, optional
         Positions of the sliders; defaults for the others.
     max_pixels : float, optional
@@ -101,7 +104,7 @@ def request(
     Raises
     ------
     ParameterError
-        If a value makes no sense, or the image ends in a table.
+        If a value makes no sense, the image ends in a table, or its files do not share the pixels that are asked for.
     LimitError
         If there are more pixels than the limit.
     """
@@ -114,6 +117,9 @@ def request(
     limit = engine.settings.max_export_pixels if max_pixels is None else max_pixels
     if is_sensor(crs):
         grid = _sensor_grid(node, bounds, zoom, resolution, crs)
+    elif zoom is None and resolution is None:
+        grid = _own_grid(engine, node, bounds, crs)
+        check_size(grid, limit)
     else:
         step = resolution if zoom is None else None
         area = extent(schema, crs, step) if bounds is None else check_bounds(bounds, crs)
@@ -123,6 +129,33 @@ def request(
     if _shows_scenes(node):
         return Request(engine, node, grid, engine.layers(node, grid))
     return Request(engine, node, grid, own_dates=engine.render(node, middle(grid), view=grid).dates)
+
+
+def _own_grid(engine: Engine, node: Node, bounds: object, crs: str) -> Grid:
+    """The files' own pixels: all of them, or those that hold the bounds."""
+    if any(describe(part).frame for part in walk(node) if is_source(part)):
+        raise ParameterError("give zoom= or resolution=: the pixels of a sensor have no size on the map")
+    if bounds is None:
+        return _shared(engine.own_grids(node))
+    area = check_bounds(bounds, crs)
+    west, south, east, north = area
+    near = Grid(Lattice(crs, (east - west, north - south), west, north), 0, 0, 1, 1)
+    lattice = _shared(engine.own_grids(node, near)).lattice
+    return covering(lattice, transform_bounds(crs, lattice.crs, area), slack(lattice.resolution[0], lattice.crs))
+
+
+def _shared(grids: Sequence[Grid | None]) -> Grid:
+    """All pixels of several files, which must be the same ones."""
+    whole = union(grids)
+    if whole is None:
+        sizes = dict.fromkeys(
+            f"{' x '.join(f'{step:g}' for step in grid.lattice.resolution)} of {short(grid.crs)[1:-1]}"
+            for grid in grids
+            if grid
+        )
+        shown = f" ({', '.join(sizes)})" if len(sizes) > 1 else ""
+        raise ParameterError(f"give zoom= or resolution=: the files of this chain do not share their pixels{shown}")
+    return whole
 
 
 def _sensor_grid(node: Node, bounds: object, zoom: int | None, resolution: Resolution | None, crs: str) -> Grid:

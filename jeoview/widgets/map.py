@@ -9,9 +9,9 @@ from jeoview.collection import SlcCollection
 from jeoview.collection.stack import caching_hint
 from jeoview.engine import Engine
 from jeoview.errors import ParameterError
-from jeoview.grid import check_bounds
 from jeoview.image import Image
 from jeoview.projection import Bounds
+from jeoview.region import check_bounds
 from jeoview.widgets.basemaps import check_basemap
 from jeoview.widgets.inspector import Inspector
 from jeoview.widgets.layers import MapLayer, TileSession, Value, check_image

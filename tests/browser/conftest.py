@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jeoview.grid import region_grid, tile_grid
+from jeoview.grid import tile_grid
+from jeoview.region import region_grid
 from tests.browser.scenes import Scenes, make_scenes
 
 if TYPE_CHECKING:

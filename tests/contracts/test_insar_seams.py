@@ -14,12 +14,13 @@ from jeoview.engine import Engine
 from jeoview.executor import execute
 from jeoview.export import array as array_export
 from jeoview.export import blocks
-from jeoview.grid import Grid, region_grid
+from jeoview.grid import Grid
 from jeoview.image import Image
 from jeoview.make import bind
 from jeoview.memory import ResultMemory
 from jeoview.planner import Limits, plan
 from jeoview.raster import Kind, Raster
+from jeoview.region import region_grid
 from jeoview.store import open_store
 from tests.chains import Draw, Place
 from tests.contracts.test_native_seams import GEOMETRIES, PLACES

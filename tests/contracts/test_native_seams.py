@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 import jeoview as jv
 from jeoview.executor import execute
-from jeoview.grid import Grid, region_grid
+from jeoview.grid import Grid
 from jeoview.image import Image
 from jeoview.make import below_sliders, bind
 from jeoview.memory import ResultMemory
 from jeoview.planner import plan
 from jeoview.raster import Array, Raster
+from jeoview.region import region_grid
 from jeoview.store import open_store
 from tests.contracts.test_seams import assert_seamless
 from tests.synthetic import SENSOR, SyntheticReader, grid_at, raster, slc

@@ -22,11 +22,12 @@ from skimage import measure
 
 import jeoview as jv
 from jeoview.describe import options_of
-from jeoview.grid import Grid, Lattice, region_grid, web_mercator
+from jeoview.grid import Grid, Lattice, web_mercator
 from jeoview.image import Image
 from jeoview.operator import find
 from jeoview.quantities import Metres
 from jeoview.raster import Array, Kind, Raster
+from jeoview.region import region_grid
 from tests.synthetic import grid_at, pixels, source
 
 GRID = Grid(web_mercator(10), 300, 500, 31, 37)

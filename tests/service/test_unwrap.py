@@ -19,11 +19,12 @@ import pytest
 from PIL import Image as Picture
 
 from jeoview.graph import Node
-from jeoview.grid import region_grid, tile_grid, tiles_grid
+from jeoview.grid import tile_grid, tiles_grid
 from jeoview.image import Image
 from jeoview.kernels.unwrap_snaphu import Settings, unwrap_by_cost
 from jeoview.projection import WEB_MERCATOR, WGS84, transform_bounds
 from jeoview.raster import Kind, Raster
+from jeoview.region import region_grid
 from tests.service.support import ROOT, Answer, Scene, Server, X, Y, Z, start_server
 
 pytestmark = pytest.mark.skipif(find_spec("snaphu") is None, reason="snaphu is not installed: pip install snaphu")

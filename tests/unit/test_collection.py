@@ -26,8 +26,8 @@ from jeoview.describe import options_of
 from jeoview.engine import Engine
 from jeoview.errors import BandError, CollectionError, ParameterError, PlaceError, SourceError
 from jeoview.graph import digest
-from jeoview.grid import region_grid
 from jeoview.raster import Kind
+from jeoview.region import region_grid
 from jeoview.settings import settings
 
 pytestmark = pytest.mark.usefixtures("jeoview_home")

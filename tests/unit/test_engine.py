@@ -16,11 +16,12 @@ from jeoview.catalog import Band, Catalog, CollectionInfo, Item
 from jeoview.engine import Engine
 from jeoview.errors import ChainError, KeyUnknownError, LimitError, ParameterError, SourceError
 from jeoview.graph import canonical, digest, parameter
-from jeoview.grid import Grid, region_grid, tile_grid
+from jeoview.grid import Grid, tile_grid
 from jeoview.image import Image, apply
 from jeoview.io.etag import file_etag
 from jeoview.projection import WGS84, Bounds, transform_bounds
 from jeoview.recipes import attach_recipes
+from jeoview.region import region_grid
 from jeoview.settings import settings
 from jeoview.store import open_store
 

@@ -26,7 +26,7 @@ from jeoview.export import blocks, open_chain, provenance
 from jeoview.export.dates import labels, passes
 from jeoview.export.request import request
 from jeoview.graph import parameter
-from jeoview.grid import TILE_SIZE, Grid, region_grid, tile_grid, web_mercator
+from jeoview.grid import TILE_SIZE, Grid, tile_grid, web_mercator
 from jeoview.image import Image
 from jeoview.io import cog, tiffhead
 from jeoview.io.write import BandText, CogProfile
@@ -34,6 +34,7 @@ from jeoview.make import bind
 from jeoview.progress import Silent
 from jeoview.projection import WEB_MERCATOR, WGS84, transform_bounds
 from jeoview.raster import Kind
+from jeoview.region import region_grid
 from tests.unit.export_world import CRS, Scene, World, leave, numbers
 
 HEIGHT, WIDTH = 700, 1300
@@ -499,7 +500,6 @@ def test_limit_of_full_extent_operators(world: World, out: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"bounds": OWN, "crs": CRS}, "exactly one of zoom= and resolution="),
         ({"bounds": OWN, "crs": CRS, "zoom": 9, "resolution": 10}, "exactly one of zoom= and resolution="),
         ({"bounds": (1, 2, 3), "zoom": 9}, "four numbers"),
         ({"bounds": OWN, "zoom": 9}, "leave the globe"),

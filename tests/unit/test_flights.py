@@ -14,13 +14,14 @@ from jeoview import flights
 from jeoview.errors import CancelledByUser, ParameterError, PendingError
 from jeoview.executor import finish, recall
 from jeoview.flights import Flights
-from jeoview.grid import region_grid, tile_grid
+from jeoview.grid import tile_grid
 from jeoview.image import Image
 from jeoview.memory import ResultMemory
 from jeoview.operators import unwrap as unwrapping
 from jeoview.planner import Limits, cost, plan
 from jeoview.progress import as_long_as, check_wanted
 from jeoview.raster import Raster, Table
+from jeoview.region import region_grid
 from jeoview.store import Store, open_store
 from tests.synthetic import SyntheticReader, source
 

@@ -13,18 +13,9 @@ from hypothesis import strategies as st
 from pyproj import Transformer
 
 from jeoview.errors import LimitError, ParameterError
-from jeoview.grid import (
-    MERCATOR_LATITUDE,
-    Grid,
-    Lattice,
-    check_bounds,
-    region_grid,
-    tile_grid,
-    tiles_grid,
-    web_mercator,
-    zoom_for,
-)
+from jeoview.grid import MERCATOR_LATITUDE, Grid, Lattice, tile_grid, tiles_grid, web_mercator
 from jeoview.projection import WEB_MERCATOR, WGS84
+from jeoview.region import check_bounds, region_grid, zoom_for
 
 TO_MERCATOR = Transformer.from_crs(WGS84, WEB_MERCATOR, always_xy=True)
 

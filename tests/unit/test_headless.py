@@ -16,8 +16,8 @@ from jeoview.chain import decode
 from jeoview.demo import headless
 from jeoview.engine import Engine
 from jeoview.errors import JeoviewError, ParameterError
-from jeoview.grid import region_grid
 from jeoview.projection import WGS84, transform_bounds
+from jeoview.region import region_grid
 from jeoview.session import Session
 from jeoview.widgets.view import fit
 from tests.unit.export_world import Scene, numbers

@@ -18,9 +18,10 @@ from jeoview.cli import main
 from jeoview.collection.frozen import user_catalog
 from jeoview.engine import Engine
 from jeoview.errors import CollectionError, JeoviewError, ParameterError, SourceError
-from jeoview.grid import Grid, Lattice, region_grid
+from jeoview.grid import Grid, Lattice
 from jeoview.image import Image
 from jeoview.projection import transform
+from jeoview.region import region_grid
 from tests.unit import product_files as made
 
 Array = NDArray[Any]

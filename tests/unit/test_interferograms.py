@@ -22,7 +22,7 @@ from jeoview.collection.network import dates_of, spanning_tree
 from jeoview.collection.reference import centre_of
 from jeoview.engine import Engine
 from jeoview.errors import CancelledByUser, CollectionError, ParameterError, SourceError
-from jeoview.grid import region_grid
+from jeoview.region import region_grid
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 import jeoview as jv
+from jeoview.catalog.pixels import grids_of, union
 from jeoview.collection import InterferogramCollection
-from jeoview.collection.pixels import stack_grid, window
+from jeoview.collection.pixels import window
 from jeoview.collection.selection import reading_of
 from jeoview.engine import Engine
 from jeoview.errors import ParameterError
@@ -217,7 +218,7 @@ def test_thresholds_are_sliders_or_left_out(mexico: InterferogramCollection) -> 
 
 def test_corrections_keep_the_reference(mexico: InterferogramCollection) -> None:
     height = jv.open(str(Path(mexico.items[0].bands["unwrapped"].href).parent / "cropA_T005A_dem.tif"), nodata=0)
-    plain, grid = mexico.image()["unwrapped"], stack_grid(mexico.items)
+    plain, grid = mexico.image()["unwrapped"], union(grids_of(mexico.items))
     assert grid is not None
     assert mexico.place is not None
     pixels = window(grid, mexico.place, 512)

@@ -11,13 +11,14 @@ from scipy import ndimage
 import jeoview as jv
 from jeoview.describe import style_base
 from jeoview.errors import LimitError, ParameterError
-from jeoview.grid import Grid, region_grid, tile_grid, web_mercator
+from jeoview.grid import Grid, tile_grid, web_mercator
 from jeoview.image import Image
 from jeoview.make import bind
 from jeoview.memory import ResultMemory
 from jeoview.operator import Mode
 from jeoview.planner import Limits, Plan, Step, cost, needs_view, plan, time_axis
 from jeoview.raster import Raster
+from jeoview.region import region_grid
 from jeoview.store import open_store
 from tests.synthetic import BANDS, SyntheticReader, grid_at, raster, render, source
 

@@ -14,9 +14,10 @@ from rasterio.transform import from_origin
 import jeoview as jv
 from jeoview.engine import Engine
 from jeoview.errors import BandError, CollectionError, JeoviewError, ParameterError
-from jeoview.grid import Grid, Lattice, region_grid
+from jeoview.grid import Grid, Lattice
 from jeoview.projection import transform
 from jeoview.raster import Kind
+from jeoview.region import region_grid
 
 TRACKS = ("EGMS_L2b_022_0845_IW2_VV_2020_2024_1", "EGMS_L2b_117_0227_IW2_VV_2020_2024_1")
 NEW = "pid,mp_type,latitude,longitude,easting,northing,height_ortho,rmse_ts,los_east,los_north,los_up,mean_velocity,20200103,20200115"

@@ -11,9 +11,10 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
+from jeoview.catalog.pixels import grids_of, union
 from jeoview.chain import decode, encode
 from jeoview.collection import InterferogramCollection
-from jeoview.collection.pixels import square, stack_grid, window
+from jeoview.collection.pixels import square, window
 from jeoview.describe import options_of
 from jeoview.engine import Engine
 from jeoview.errors import LimitError, ParameterError
@@ -74,7 +75,7 @@ def test_a_square_is_the_pixels_of_the_files(tmp_path: Path, size: int, row: flo
 
 def test_files_of_other_extents_share_their_pixels(tmp_path: Path) -> None:
     stack, arrays = stack_of(tmp_path, [(0, 0), (-3, 5), (7, -11)])
-    grid = stack_grid(stack.items)
+    grid = union(grids_of(stack.items))
     assert grid is not None
     assert (grid.row, grid.col, grid.height, grid.width) == (-3, -11, ROWS + 10, COLS + 16)
     chosen = stack.reference(*place_of(30.5, 40.5), pixels=5)
@@ -85,7 +86,7 @@ def test_files_of_other_extents_share_their_pixels(tmp_path: Path) -> None:
 
 def test_files_that_do_not_share_their_pixels_are_read_on_the_map(tmp_path: Path) -> None:
     stack, arrays = stack_of(tmp_path, [(0, 0), (0.4, 0)])
-    assert stack_grid(stack.items) is None
+    assert union(grids_of(stack.items)) is None
     chosen = stack.reference(*place_of(30.5, 40.5), pixels=15)
     assert isinstance(region_of(chosen), tuple)
     expected = [np.nanmedian(values[23:38, 33:48]) for values in arrays]

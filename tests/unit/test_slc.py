@@ -23,10 +23,11 @@ from jeoview.collection import SlcCollection
 from jeoview.engine import Engine
 from jeoview.errors import BandError, CollectionError, LimitError, ParameterError, SourceError
 from jeoview.geolocation import Geolocation
-from jeoview.grid import Frame, Grid, region_grid, web_mercator
+from jeoview.grid import Frame, Grid, web_mercator
 from jeoview.io.zarr import describe_zarr
 from jeoview.planner import cost
 from jeoview.raster import Raster
+from jeoview.region import region_grid
 from jeoview.settings import settings
 from tests.synthetic import grid_at
 

@@ -11,12 +11,13 @@ from rasterio.transform import from_origin
 from scipy.ndimage import gaussian_filter
 
 import jeoview as jv
-from jeoview.grid import Grid, region_grid, tile_grid, web_mercator
+from jeoview.grid import Grid, tile_grid, web_mercator
 from jeoview.image import Image
 from jeoview.operator import find
 from jeoview.planner import plan
 from jeoview.projection import Bounds, transform
 from jeoview.quantities import Metres
+from jeoview.region import region_grid
 from tests.synthetic import source
 
 STEP, SIZE, LAT = 100.0, 400, 45.0
