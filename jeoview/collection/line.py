@@ -16,7 +16,6 @@ from jeoview.collection.years import dates_of_series
 from jeoview.describe import describe, input_nodes, input_schemas, options_of
 from jeoview.errors import ParameterError
 from jeoview.graph import Node
-from jeoview.grid import check_meets
 from jeoview.operator import Mode, find
 from jeoview.operators.insar_pairs import years_since
 from jeoview.operators.quality import area_of
@@ -25,6 +24,7 @@ from jeoview.operators.velocity import SPANS, check_motion
 from jeoview.projection import Bounds
 from jeoview.quantities import METRES_PER_DEGREE, Dates, Metres, cos_latitude
 from jeoview.raster import Kind
+from jeoview.region import check_meets
 
 Options = Mapping[str, Any]
 # A mean that is so many times as long as the image is one number, or none where a pixel of the mean misses the image.

@@ -8,10 +8,10 @@ from itertools import combinations
 import numpy as np
 
 from jeoview.errors import ParameterError
-from jeoview.grid import apart
 from jeoview.kernels.decompose import up_and_east
 from jeoview.operator import BandsInput, Mode, Names, Options, Schema, all_demand, operator
 from jeoview.quantities import same_word
+from jeoview.region import apart
 
 DIRECTIONS = ("up", "east", "condition_number")
 

@@ -17,8 +17,8 @@ from jeoview import InterferogramCollection
 from jeoview.collection.years import dates_of_series
 from jeoview.engine import Engine
 from jeoview.errors import LimitError, ParameterError
-from jeoview.grid import region_grid
 from jeoview.image import Image
+from jeoview.region import region_grid
 
 ELSEWHERE = (10.0, 40.0, 11.0, 41.0)
 CORNER = {"type": "Polygon", "coordinates": [[[10, 40], [11, 40], [10, 41], [10, 40]]]}
