@@ -1,4 +1,4 @@
-"""``jeoview ingest``, ``jeoview collections``, ``jeoview remove``, ``jeoview demo``."""
+"""``jeoview ingest``, ``jeoview collections``, ``jeoview remove``, ``jeoview stacks``, ``jeoview demo``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from jeoview.catalog import FROM_NOTEBOOK, Catalog, CollectionInfo, Item, Query, layers_of
-from jeoview.errors import JeoviewError
+from jeoview.errors import CollectionError, JeoviewError, choices
 from jeoview.io.products import PRODUCTS, Scan, scan_folder
 from jeoview.io.products.stacks import SUFFIX
 from jeoview.settings import settings
@@ -62,6 +62,13 @@ def _parser() -> argparse.ArgumentParser:
     remove.add_argument("names", nargs="*", metavar="NAME")
     remove.add_argument("--opened", action="store_true", help="all those of single files that a notebook opened")
     remove.set_defaults(run=_remove)
+    stacks = commands.add_parser(
+        "stacks", help="list the copies that cache_stack() made or left unfinished, what they take, and remove them"
+    )
+    stacks.add_argument("folder", nargs="?", type=Path, help="where they are (default: that of cache_stack())")
+    stacks.add_argument("--remove", nargs="+", default=(), metavar="NAME", help="remove these, as they are listed")
+    stacks.add_argument("--remove-unfinished", action="store_true", help="remove all unfinished that nobody writes")
+    stacks.set_defaults(run=_stacks)
     demo = commands.add_parser("demo", help="prepare the simulated demo collections")
     demo.add_argument("--size", choices=("full", "small"), default="full")
     demo.set_defaults(run=_demo)
@@ -230,6 +237,26 @@ def _collections(given: argparse.Namespace) -> int:
         print(f"and {hidden} of files that notebooks opened: `jeoview collections --all`", file=sys.stderr)
     elif not names:
         print("the catalogue is empty: `jeoview demo` or `jeoview ingest FOLDER` fill it", file=sys.stderr)
+    return 0
+
+
+def _stacks(given: argparse.Namespace) -> int:
+    from jeoview.collection.stored import size_words, stored_stacks  # the listing of collections needs none of it
+
+    catalog = Catalog(settings().catalog)
+    found = stored_stacks(given.folder or settings().home / "stacks", catalog)
+    known = {one.path.name: one for one in found}
+    if unknown := [name for name in given.remove if name not in known]:
+        raise CollectionError(f"there is no copy {unknown[0]!r}; {choices(unknown[0], known)}")
+    free = [one for one in found if one.unfinished is not None and not one.unfinished.writer()]
+    gone = list(dict.fromkeys([*(known[name] for name in given.remove), *(free if given.remove_unfinished else ())]))
+    for one in gone:
+        one.remove(catalog)
+        print(f"removed {one.path.name}: {size_words(one.nbytes)}")
+    for one in found if not (given.remove or given.remove_unfinished) else ():
+        print(one)
+    if not found:
+        print("no copies of stacks; stack.cache_stack() makes them", file=sys.stderr)
     return 0
 
 

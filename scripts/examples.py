@@ -79,6 +79,7 @@ EXAMPLES = {
     "SlcCollection.filter_date": 'slc.filter_date("2021-01-01", "2022-01-01")',
     "SlcCollection.reference": "slc.reference(lon=-104.895, lat=21.51, metres=300)",
     "SlcCollection.image": "slc.image().amplitude().mean()",
+    "SlcCollection.cache_stack": 'fast = slc.cache_stack("cached", progress=False)',
     "SlcCollection.amplitude_dispersion": "slc.amplitude_dispersion()",
     "SlcCollection.ps_candidates": 'slc.ps_candidates(threshold=jv.parameter("dispersion", 0.25, min=0.1, max=0.5))',
     "SlcCollection.ps_velocity": 'slc.reference(lon=-104.895, lat=21.51).ps_velocity(limit=60)["velocity"]',

@@ -26,6 +26,7 @@ from jeoview.graph import digest
 from jeoview.image import Image, apply
 from jeoview.io.products import aria, flatsim, hyp3, licsar, mintpy, opera, pyrate
 from jeoview.io.products.interferograms import SENTINEL_1, Pair, PairOptions, Sign, pair_items
+from jeoview.progress import Watch
 from jeoview.projection import Bounds, is_geographic
 from jeoview.quantities import METRES_PER_DEGREE, Window
 from jeoview.region import zoom_for
@@ -296,14 +297,14 @@ class InterferogramCollection:
         return corrections.applied(self, self._stack())
 
     def cache_stack(
-        self, folder: str | Path | None = None, *, lossless: bool = False, progress: bool = True
+        self, folder: str | Path | None = None, *, lossless: bool = False, progress: bool | Watch = True
     ) -> InterferogramCollection:
         """Copy the stack so that all pairs of a place lie side by side, with overviews: a tile is then one read.
 
         The copy is a folder of Zarr version 3 that other programs read too. Phase is stored in steps of 1/500 rad
-        (error up to 0.001 rad, 4 micrometres of Sentinel-1) where it fits within 65 rad, else as float32;
-        coherence in steps of 1/254. Overviews are means of the valid pixels. Where a file has changed since, the
-        copy is not used, and a warning says so.
+        (error up to 0.001 rad, 4 micrometres of Sentinel-1; twice that in overviews) where it fits within 65 rad, else as
+        float32; coherence in steps of 1/254. Overviews are means of the valid pixels. Where a file has changed since, the
+        copy is not used, and a warning says so. A copy that is stopped is gone on with by the next call.
 
         Parameters
         ----------
@@ -311,8 +312,8 @@ class InterferogramCollection:
             Where to; ``stacks`` in the user's cache folder by default.
         lossless : bool
             Keep every number as it is, at twice the size.
-        progress : bool
-            Show a bar.
+        progress : bool or function
+            Show a bar; or a function of its name and total that gives one.
 
         Returns
         -------
@@ -324,10 +325,12 @@ class InterferogramCollection:
         ------
         CollectionError
             If the files do not lie on one lattice of pixels.
+        PendingError
+            If another process makes the same copy.
         JeoviewError
-            If the disk is full or the folder locked; nothing is left behind.
+            If the disk is full, the folder locked or a file unreadable; what is written is kept for the next call.
         CancelledByUser
-            If it was stopped; nothing is left behind.
+            If it was stopped; what is written is kept.
         """
         name, items = stack.current(self.name, self.items, tell=False)
         if stack.is_copy(items):

@@ -12,6 +12,7 @@ import numpy as np
 
 from jeoview.catalog import Item
 from jeoview.catalog.times import parse_time
+from jeoview.collection import slc_stack, stack
 from jeoview.collection.files import matches, register
 from jeoview.collection.frozen import ids_of, user_catalog
 from jeoview.collection.slc_files import places_of, series_image
@@ -278,11 +279,14 @@ class SlcCollection:
         resampling : {"nearest", "bilinear"}
             How results are brought onto the map where its pixels are finer than the sensor's.
         """
-        series = series_image(self.items, self.name, resampling)
+        name, items = stack.current(self.name, self.items)
+        series = series_image(items, name, resampling)
         if self.place is None:
             return series
         table = apply("ps_reference", (series,), {"region": self.place, "zoom": self._zoom()})
         return apply("ps_referenced", (series, table), {})
+
+    cache_stack = slc_stack.cache_stack
 
     def reference(
         self, lon: float | None = None, lat: float | None = None, *, metres: float = 200.0, bounds: Bounds | None = None
@@ -362,7 +366,8 @@ class SlcCollection:
         found = [item for item in self.items if key in (item.id, item.datetime[:10], item.datetime)]
         if not found:
             raise BandError(f"{self.name}: no day or image {key!r}; {choices(str(key), self.dates)}")
-        return apply("mosaic", (series_image(found[:1], self.name, "nearest"),), {})
+        name, items = stack.single(self.name, found[:1])
+        return apply("mosaic", (series_image(items, name, "nearest"),), {})
 
     def coherence_matrix(self, lon: float, lat: float, window: tuple[int, int] = (7, 25)) -> pd.DataFrame:
         """Coherence of every pair of dates in a box of the sensor's pixels around a place.

@@ -8,31 +8,38 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from jeoview.catalog import Item
 from jeoview.catalog.pixels import joint
 from jeoview.collection.frozen import user_catalog
+from jeoview.collection.stored import warn_of_others
 from jeoview.describe import options_of
-from jeoview.errors import CollectionError, JeoviewError, ParameterError, SourceError, warn
+from jeoview.errors import CancelledByUser, CollectionError, JeoviewError, ParameterError, SourceError, warn
 from jeoview.graph import canonical, digest, walk
-from jeoview.grid import Grid
+from jeoview.grid import Frame, Grid
 from jeoview.image import Image
 from jeoview.io.etag import file_etag
+from jeoview.io.gdal import UNPLACED
 from jeoview.io.reader import Reader
 from jeoview.io.stack import CHUNK, StoredBand, stored_bands
-from jeoview.io.stack_write import COHERENCE, COMPLEX, FLOAT, PHASE, Packing, StackPlan, write_stack
-from jeoview.progress import job
+from jeoview.io.stack_plan import COHERENCE, COMPLEX, FLOAT, PHASE, Packing, StackPlan
+from jeoview.io.stack_unfinished import Unfinished
+from jeoview.io.stack_write import kept, write_stack
+from jeoview.progress import Watch, job
 from jeoview.raster import Array
 from jeoview.settings import MIB, settings
 from jeoview.store import shared_store
 
-VERSION = 1
+VERSION = 2
 # Where the copy was made from; an item that has them is one of a copy.
 SOURCE, ETAGS, DECODING = "jeoview:copy_of", "jeoview:copy_etags", "jeoview:copy_decoding"
 # Memory for one window of all layers, and for decoded blocks that several windows share.
 WINDOW_BYTES, CACHE_BYTES = 192 * MIB, 512 * MIB
 # Fewer files than this are opened and read in little time.
 MANY_PAIRS = 50
+_LOADERS = ("load_items", "load_slc")
+_DENSE = {"pairs": "interferograms", "slc": "complex images"}
 
 
 @dataclass(frozen=True)
@@ -57,8 +64,14 @@ class CopyPlan:
     def key(self) -> str:
         """Hash of everything that the copy's pixels hang on."""
         rules = {band: [way.dtype, way.scale] for band, way in self.packings.items()}
-        layers = [[item.id, *_etags(item).items(), item.decoding] for item in self.items]
+        layers = [[item.id, *_etags(item).items(), item.decoding, *_files(item)] for item in self.items]
         return digest(canonical({"version": VERSION, "packing": rules, "layers": layers}))[:16]
+
+    @property
+    def frame(self) -> Frame | None:
+        """The sensor's pixels of complex images; None for what lies on a map."""
+        about = self.items[0].properties
+        return Frame(about["jeoview:frame"], tuple(about["proj:shape"])) if "jeoview:frame" in about else None
 
     @property
     def bands(self) -> dict[str, list[Item]]:
@@ -88,7 +101,13 @@ def pair_packings(items: Sequence[Item], *, lossless: bool) -> dict[str, Packing
     return packings
 
 
-def copy_stack(plan: CopyPlan, folder: str | Path | None, *, progress: bool) -> str:
+def image_packings(items: Sequence[Item]) -> dict[str, Packing]:
+    """How the bands of complex images are copied: as they are; where their pixels lie is not copied."""
+    ways = {"slc": COMPLEX, "i": FLOAT, "q": FLOAT}
+    return {name: way for name, way in ways.items() if any(name in item.bands for item in items)}
+
+
+def copy_stack(plan: CopyPlan, folder: str | Path | None, *, progress: bool | Watch) -> str:
     """Make the copy unless it is there, and return the name of the collection that reads from it.
 
     Parameters
@@ -97,22 +116,25 @@ def copy_stack(plan: CopyPlan, folder: str | Path | None, *, progress: bool) -> 
         What is copied.
     folder : str or Path, optional
         Where to; ``stacks`` in the user's cache folder by default.
-    progress : bool
-        Whether to show a bar.
+    progress : bool or function
+        Whether to show a bar, or one's own.
 
     Raises
     ------
     CollectionError
         If the layers do not lie on one lattice of pixels.
+    PendingError
+        If another process makes the same copy.
     JeoviewError
-        If the disk is full or the folder locked; nothing is left behind.
+        If the disk is full, the folder locked or a file unreadable; the next call goes on from there.
     CancelledByUser
-        If it was stopped.
+        If it was stopped; the next call goes on from there.
     """
     if not plan.bands:
         raise CollectionError(f"{plan.collection!r} has no band that could be copied: expected unwrapped, coherence")
     target = _target(plan, folder)
     if not (target / "zarr.json").exists():
+        warn_of_others(plan.collection, target)
         _write(plan, target, progress=progress)
     return _register(plan, target)
 
@@ -129,6 +151,13 @@ def originals(name: str, items: Sequence[Item]) -> tuple[str, Sequence[Item]]:
         with suppress(JeoviewError):
             return source, user_catalog().items(source, [item.id for item in items])
     return name, items
+
+
+def single(name: str, items: Sequence[Item]) -> tuple[str, Sequence[Item]]:
+    """A collection and some of its items to be read alone: the files, of which a copy would be read with all layers."""
+    found = originals(*current(name, items))
+    there = all(Path(band.href).exists() for item in found[1] for band in item.bands.values())
+    return found if there else (name, items)
 
 
 def current(name: str, items: Sequence[Item], *, tell: bool = True) -> tuple[str, Sequence[Item]]:
@@ -153,22 +182,26 @@ def current(name: str, items: Sequence[Item], *, tell: bool = True) -> tuple[str
 
 def _stale(source: str, items: Sequence[Item], changed: Sequence[str]) -> str:
     return (
-        f"the cached stack of {source!r} is not used: {len(changed)} of {len(items)} pairs have changed since it was "
+        f"the cached stack of {source!r} is not used: {len(changed)} of {len(items)} {_layers(items)} have changed since it was "
         f"made ({changed[0]}); the files are read instead. Make it again with cache_stack()"
     )
 
 
+def _layers(items: Sequence[Item]) -> str:
+    return "images" if "jeoview:frame" in items[0].properties else "pairs"
+
+
 def caching_hint(image: Image) -> str:
-    """What to tell the user of an image on many interferograms that are read from a file each; else nothing."""
+    """What to tell the user of an image on many layers that are read from a file each; else nothing."""
     for node in walk(image.node):
-        options = options_of(node) if node.operator == "load_items" else {}
-        text = shared_store(settings().store).get(options["items"]) if options.get("stack") == "pairs" else None
+        what = _DENSE.get(str(options_of(node).get("stack", "slc"))) if node.operator in _LOADERS else None
+        text = shared_store(settings().store).get(options_of(node)["items"]) if what else None
         if text is not None:
             document = json.loads(text)
-            pairs = len(document["items"])
-            if pairs > MANY_PAIRS and not _is_copy(document):
+            layers = len(document["items"])
+            if layers > MANY_PAIRS and not _is_copy(document):
                 return (
-                    f"every tile reads {pairs} interferograms from a file each; stack = stack.cache_stack() copies them "
+                    f"every tile reads {layers} {what} from a file each; stack = stack.cache_stack() copies them "
                     "once, so that a tile is one read"
                 )
     return ""
@@ -191,20 +224,40 @@ def _target(plan: CopyPlan, folder: str | Path | None) -> Path:
     return place / f"{re.sub('[^A-Za-z0-9._-]+', '-', plan.collection)}-{plan.key}.zarr"
 
 
-def _write(plan: CopyPlan, target: Path, *, progress: bool) -> None:
+def _write(plan: CopyPlan, target: Path, *, progress: bool | Watch) -> None:
     reader = Reader(cache_bytes=CACHE_BYTES, roots=settings().roots)
     bands = plan.bands
     layers = {band: len(items) for band, items in bands.items()}
     attributes = {"collection": plan.collection, "layers": {b: [i.id for i in items] for b, items in bands.items()}}
-    store = StackPlan(_common_grid(reader, bands), layers, plan.packings, attributes)
+    frame = plan.frame
+    if frame is None:
+        store = StackPlan(_common_grid(reader, bands), layers, plan.packings, attributes)
+    else:
+        # A mean of complex pixels is no amplitude and no phase of a pair: overviews of them are never read.
+        attributes |= _place(plan.items[0])
+        store = StackPlan(frame.extent, layers, plan.packings, attributes, reduced=False)
     window = _window(reader, bands, max(layers.values()))
 
     def read(band: str, grid: Grid) -> Array:
         return reader.read_stack(bands[band], [band], grid, "nearest")[:, 0]
 
     total = len(bands) * sum(1 for _ in store.windows(*window))
-    with job("cache_stack", total, "window", progress=progress) as bar:
-        write_stack(target, store, read, window, lambda grid: bar.update(1))  # noqa: ARG005
+    place = Unfinished(target)
+    there, _ = place.done()
+    name = f"cache_stack, going on: {place.said()}" if there else "cache_stack"
+    try:
+        with job(name, total, "window", progress=progress) as bar:
+            write_stack(target, store, read, window, lambda grid: bar.update(1))  # noqa: ARG005
+    except CancelledByUser:
+        raise CancelledByUser(f"cache_stack was stopped. {kept(place)}") from None
+
+
+def _place(item: Item) -> dict[str, Any]:
+    """Where complex images lie, for other programs; those in radar geometry are by row and column."""
+    here = item.properties
+    if "proj:transform" not in here:
+        return {"crs": UNPLACED, "transform": (1.0, 0.0, 0.0, 0.0, -1.0, 0.0)}
+    return {"crs": here.get("proj:code") or here.get("proj:wkt2"), "transform": list(here["proj:transform"][:6])}
 
 
 def _common_grid(reader: Reader, bands: Mapping[str, Sequence[Item]]) -> Grid:
@@ -273,6 +326,11 @@ def _copied(
             )
     origin = {SOURCE: plan.collection, ETAGS: " ".join(_etags(item).values()), DECODING: item.decoding}
     return replace(item, collection=name, bands=bands, properties={**item.properties, **origin})
+
+
+def _files(item: Item) -> list[str]:
+    # Two files may share an etag: size and time alone.
+    return [band.href for _, band in sorted(item.bands.items())]
 
 
 def _etags(item: Item) -> dict[str, str]:

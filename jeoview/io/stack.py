@@ -68,7 +68,12 @@ class StackSource:
         offset, size = (int(number) for number in shard.index[row, col])
         if offset == ABSENT:
             return None
-        return _unpacked(_read(shard, offset, size), (self.bands, CHUNK, CHUNK), self.dtype)
+        return unpacked(_read(shard, offset, size), (self.bands, CHUNK, CHUNK), self.dtype)
+
+
+def is_stack(folder: Path) -> bool:
+    """Whether a folder is a stack store."""
+    return _about(folder) is not None
 
 
 def open_stack(version: access.Version, band: str | None) -> StackSource | None:
@@ -190,7 +195,14 @@ def _read(shard: Shard, offset: int, size: int) -> bytes:
     return data
 
 
-def _unpacked(data: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+def unpacked(data: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """The numbers of a chunk.
+
+    Raises
+    ------
+    SourceError
+        If it is damaged.
+    """
     block = np.empty(shape, dtype)
     # Its own header says how much comes out; a damaged one must not write beyond the block.
     said = int.from_bytes(data[4:8], "little") if len(data) >= _BLOSC_HEADER else -1

@@ -59,3 +59,11 @@ def pack(values: NDArray[np.float32], step: float, limits: tuple[int, int, int],
         else:
             fits = False
     return fits
+
+
+@njit(cache=True, nogil=True)
+def unpack(packed: NDArray[Any], step: float, nothing: int, out: NDArray[np.float32]) -> None:
+    """Write the values of whole numbers that `pack` made; NaN for ``nothing``."""
+    flat, values = packed.ravel(), out.ravel()
+    for i in range(flat.size):
+        values[i] = np.nan if flat[i] == nothing else flat[i] * step

@@ -18,10 +18,11 @@ from jeoview.collection.stack import MANY_PAIRS, caching_hint
 from jeoview.engine import Engine
 from jeoview.errors import CancelledByUser, CollectionError, JeoviewError, ParameterError, SourceError
 from jeoview.grid import Grid, Lattice, tile_grid
-from jeoview.io import stack_write
+from jeoview.io import stack_shard
 from jeoview.io.reader import Reader
 from jeoview.io.stack import CHUNK
-from jeoview.io.stack_write import COMPLEX, FLOAT, Packing, StackPlan, write_stack
+from jeoview.io.stack_plan import COMPLEX, FLOAT, Packing, StackPlan
+from jeoview.io.stack_write import write_stack
 from jeoview.kernels import pyramid
 from jeoview.projection import WEB_MERCATOR, WGS84, transform
 from tests.unit.reader_world import Band, Item
@@ -307,13 +308,13 @@ class FullDisk:
 
 
 def test_a_full_disk_leaves_nothing(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    begin = stack_write.ShardWriter.__init__
+    begin = stack_shard.ShardWriter.__init__
 
     def limited(self: Any, *arguments: Any) -> None:
         begin(self, *arguments)
         self._stream = FullDisk(self._stream, 100_000)
 
-    monkeypatch.setattr(stack_write.ShardWriter, "__init__", limited)
+    monkeypatch.setattr(stack_shard.ShardWriter, "__init__", limited)
     with pytest.raises(JeoviewError, match="No space left on device"):
         opened(folder).cache_stack(tmp_path / "copies", progress=False)
     assert list((tmp_path / "copies").iterdir()) == []
