@@ -9,7 +9,7 @@ from typing import Any
 from jeoview.errors import ChainError, LimitError, ParameterError
 from jeoview.graph import Argument, Node, Parameter, add_declaration, thaw
 from jeoview.grid import Frame, Grid, Lattice
-from jeoview.operator import Mode, Operator, Schema, band_fields, find
+from jeoview.operator import KeptUnit, Mode, Operator, Schema, band_fields, find
 from jeoview.projection import WEB_MERCATOR, Bounds
 from jeoview.quantities import Dates
 from jeoview.raster import Kind
@@ -105,6 +105,7 @@ def _describe(node: Node) -> Schema:
         is_complex=_is_complex(found, inputs),
         table=found.name if kind is Kind.TABLE else "",
         pairs=pairs,
+        quantity=found.quantity or (inputs[0].quantity if isinstance(found.unit, KeptUnit) else ""),
     )
 
 

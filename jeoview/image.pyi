@@ -435,7 +435,7 @@ class Image:
         Raises
         ------
         ParameterError
-            If the image has another unit than rad.
+            If the image has another unit than rad, or is coherence or amplitude.
 
         Notes
         -----
@@ -954,6 +954,11 @@ class Image:
 
         Taken last, after everything was averaged as complex numbers; the colour map ``cyclic`` shows it.
 
+        Raises
+        ------
+        ParameterError
+            If the image is known to be real numbers of something: it has a unit, or is coherence or amplitude.
+
         Notes
         -----
         NaN (no data) in any input is NaN in the result.
@@ -1214,7 +1219,7 @@ class Image:
         Raises
         ------
         ParameterError
-            If the image is wrapped already.
+            If the image is wrapped already, or is coherence or amplitude.
 
         Notes
         -----
@@ -1455,7 +1460,7 @@ class Image:
         Raises
         ------
         ParameterError
-            If the image has another unit than rad or more than one band, or (when pixels are computed) if snaphu is asked
+            If the image has another unit than rad, is coherence or amplitude, or has more than one band; if the coherence has a unit; or (when pixels are computed) if snaphu is asked
             for and not installed.
 
         Notes
@@ -1583,7 +1588,7 @@ class Image:
         Raises
         ------
         ParameterError
-            If the image has another unit than rad.
+            If the image has another unit than rad, or is coherence or amplitude.
 
         Notes
         -----

@@ -19,8 +19,10 @@ from jeoview.errors import ChainError, ParameterError, choices
 from jeoview.grid import Grid, Lattice
 from jeoview.quantities import Box, Later, Window, Zoom, plain, short
 from jeoview.raster import Kind, Raster, Table
-from jeoview.schema import Names as Names  # noqa: PLC0414 - handed on
+from jeoview.schema import KeptUnit as KeptUnit  # noqa: PLC0414 - handed on
+from jeoview.schema import Names as Names  # noqa: PLC0414
 from jeoview.schema import Schema as Schema  # noqa: PLC0414
+from jeoview.schema import same_unit as same_unit  # noqa: PLC0414
 from jeoview.words import is_list_of_text, is_marked, names_band, refusal
 
 BandsInput = Annotated[Raster, Kind.BANDS]
@@ -115,6 +117,7 @@ class Operator:
     complex_numbers: Complex
     table: str
     layers: Layers
+    quantity: str
     upgrades: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]
 
     @property
@@ -207,16 +210,12 @@ def with_table(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> t
     return wanted, inputs[1].bands
 
 
-def same_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
-    """The unit of the first input."""
-    return inputs[0].unit
-
-
 def constant_unit(unit: str) -> UnitRule:
     """A unit that does not depend on the inputs."""
     return _constant(unit)
 
 
+KEYWORD = inspect.Parameter.KEYWORD_ONLY
 _STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -238,6 +237,7 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
     complex_numbers: Complex = "refused",
     table: str = "",
     layers: Layers = "kept",
+    quantity: str = "",
     upgrades: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] | None = None,
 ) -> Callable[[F], F]:
     """Register a function as an operator.
@@ -281,6 +281,8 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
         The operator whose table this one applies; another one's is refused.
     layers : {"kept", "dates", "pairs"}
         Of a series that is made: those of the series given, or others, by date or by pair.
+    quantity : str
+        What the numbers are where they have no unit to say it, such as ``"coherence"``: operators on angles refuse them.
     upgrades : mapping, optional
         From an older version to the arguments of this one.
 
@@ -293,16 +295,12 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
     def register(function: F) -> F:
         name = function.__name__.rstrip("_")
         hints = get_type_hints(function, include_extras=True)
-        signature = inspect.signature(function)
-        images = tuple(
-            _input(item, hints[item.name])
-            for item in signature.parameters.values()
-            if item.kind is not inspect.Parameter.KEYWORD_ONLY
-        )
+        given = inspect.signature(function).parameters.values()
+        images = tuple(_input(item, hints[item.name]) for item in given if item.kind is not KEYWORD)
         fields: dict[str, Any] = {
             item.name: (hints[item.name], ... if item.default is inspect.Parameter.empty else item.default)
-            for item in signature.parameters.values()
-            if item.kind is inspect.Parameter.KEYWORD_ONLY
+            for item in given
+            if item.kind is KEYWORD
         }
         if name in REGISTRY:
             raise ValueError(f"operator {name!r} is defined twice")
@@ -326,6 +324,7 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
             complex_numbers=complex_numbers,
             table=table,
             layers=layers,
+            quantity=quantity,
             upgrades=upgrades or {},
         )
         return function

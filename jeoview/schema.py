@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from jeoview.errors import BandError, choices
 from jeoview.grid import Frame
@@ -42,6 +43,8 @@ class Schema:
         The operator that fitted a table: what stands in it.
     pairs : bool, optional
         Whether the layers of a series are pairs of dates, or single dates.
+    quantity : str
+        What numbers without a unit are, where the chain says it: ``"coherence"``.
     """
 
     kind: Kind
@@ -55,6 +58,7 @@ class Schema:
     is_complex: bool = False
     table: str = ""
     pairs: bool | None = None
+    quantity: str = ""
 
     def band(self, name: str, where: str) -> str:
         """The band of a name or common name.
@@ -70,3 +74,25 @@ class Schema:
             return self.common_names[name]
         common = [alias for alias, band in self.common_names.items() if band in self.bands]
         raise BandError(f"{where}: no band {short(name)}; {choices(str(name)[:64], [*self.bands, *common])}")
+
+
+@dataclass(frozen=True, slots=True)
+class KeptUnit:
+    """A unit rule: that of the first input, whose numbers stay what they are.
+
+    Parameters
+    ----------
+    check : function, optional
+        Raises where the operator cannot take a unit.
+    """
+
+    check: Callable[[str], None] | None = None
+
+    def __call__(self, _: Mapping[str, Any], inputs: tuple[Schema, ...]) -> str:
+        """The unit."""
+        if self.check is not None:
+            self.check(inputs[0].unit)
+        return inputs[0].unit
+
+
+same_unit = KeptUnit()

@@ -539,7 +539,7 @@ class ImageCollection:
         Raises
         ------
         ParameterError
-            If the image has another unit than rad.
+            If the image has another unit than rad, or is coherence or amplitude.
 
         Notes
         -----
@@ -1058,6 +1058,11 @@ class ImageCollection:
 
         Taken last, after everything was averaged as complex numbers; the colour map ``cyclic`` shows it.
 
+        Raises
+        ------
+        ParameterError
+            If the image is known to be real numbers of something: it has a unit, or is coherence or amplitude.
+
         Notes
         -----
         NaN (no data) in any input is NaN in the result.
@@ -1318,7 +1323,7 @@ class ImageCollection:
         Raises
         ------
         ParameterError
-            If the image is wrapped already.
+            If the image is wrapped already, or is coherence or amplitude.
 
         Notes
         -----
@@ -1559,7 +1564,7 @@ class ImageCollection:
         Raises
         ------
         ParameterError
-            If the image has another unit than rad or more than one band, or (when pixels are computed) if snaphu is asked
+            If the image has another unit than rad, is coherence or amplitude, or has more than one band; if the coherence has a unit; or (when pixels are computed) if snaphu is asked
             for and not installed.
 
         Notes
@@ -1687,7 +1692,7 @@ class ImageCollection:
         Raises
         ------
         ParameterError
-            If the image has another unit than rad.
+            If the image has another unit than rad, or is coherence or amplitude.
 
         Notes
         -----

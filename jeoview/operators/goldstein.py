@@ -58,7 +58,7 @@ def goldstein(image: BandsInput, *, alpha: Alpha = 0.5, patch: Patch = 32) -> Ba
     Raises
     ------
     ParameterError
-        If the image has another unit than rad.
+        If the image has another unit than rad, or is coherence or amplitude.
 
     Notes
     -----

@@ -16,6 +16,7 @@ from jeoview.errors import ParameterError
 from jeoview.kernels.angles import angles_of, mean_phasor, wrapped
 from jeoview.operator import (
     BandsInput,
+    KeptUnit,
     Mode,
     Options,
     Schema,
@@ -23,11 +24,13 @@ from jeoview.operator import (
     UnitRule,
     operator,
 )
-from jeoview.quantities import WRAPPED, WRAPPED_MARK, is_wrapped
+from jeoview.quantities import WRAPPED, WRAPPED_MARK, is_wrapped, same_word
 from jeoview.raster import Array, Kind, Raster
 
 CYCLE = 2.0 * np.pi
 ANGLES = ("", "rad", WRAPPED)
+# Bands by which products and operators call what is no angle.
+NO_ANGLES = ("coherence", "temporal_coherence", "amplitude", "amplitude_dispersion", "candidate")
 
 
 def linear_unit(name: str, advice: str) -> UnitRule:
@@ -41,26 +44,54 @@ def linear_unit(name: str, advice: str) -> UnitRule:
         What serves for wrapped phase, which the operator refuses.
     """
 
-    def unit(options: Options, inputs: tuple[Schema, ...]) -> str:
-        if is_wrapped(inputs[0].unit):
+    def check(unit: str) -> None:
+        if is_wrapped(unit):
             raise ParameterError(
-                f"{name}: the image is in {inputs[0].unit}, and numbers that wrap around have no mean of their own; "
-                f"use {advice}"
+                f"{name}: the image is in {unit}, and numbers that wrap around have no mean of their own; use {advice}"
             )
-        return inputs[0].unit
 
-    return unit
+    return KeptUnit(check)
 
 
 def angle_unit(name: str, unit: str, advice: str = "") -> UnitRule:
     """A unit, for an operator that takes nothing but angles in rad (or numbers without a unit)."""
 
     def rule(options: Options, inputs: tuple[Schema, ...]) -> str:
-        if inputs[0].unit not in ANGLES:
+        if same_word(inputs[0].unit) not in ANGLES:
             raise ParameterError(f"{name}: the image is in {inputs[0].unit}; expected phase in rad{advice}")
+        check_phase(name, inputs[0], "phase in rad")
         return unit
 
     return rule
+
+
+def check_phase(name: str, schema: Schema, expected: str) -> None:
+    """Refuse numbers without a unit that are known to be something else than phase, such as coherence.
+
+    Parameters
+    ----------
+    name : str
+        The operator.
+    schema : Schema
+        The image.
+    expected : str
+        In words.
+
+    Raises
+    ------
+    ParameterError
+        Which says what the image is.
+    """
+    if schema.unit or schema.is_complex:
+        return
+    what = schema.quantity or next((band for band in schema.bands if band in NO_ANGLES), "")
+    if not what:
+        return
+    if len(schema.bands) > 1:
+        advice = f"choose a band, image['name'], of {list(schema.bands)}"
+    else:
+        advice = "where the numbers are that all the same, say their unit first, .with_unit('rad')"
+    raise ParameterError(f"{name}: the image is {what.replace('_', ' ')}; expected {expected}; {advice}")
 
 
 def phase_of(array: Array) -> Array:
@@ -89,7 +120,7 @@ def wrap(image: BandsInput) -> BandsInput:
     Raises
     ------
     ParameterError
-        If the image has another unit than rad.
+        If the image has another unit than rad, or is coherence or amplitude.
     """
     return replace(image, array=wrapped(image.array, CYCLE))
 
@@ -100,6 +131,7 @@ def _fringe_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
             "rewrap: the image is wrapped already, and its fringes cannot become others; start from the unwrapped "
             "phase or the displacement, .unwrap() first"
         )
+    check_phase("rewrap", inputs[0], "phase, displacement or velocity")
     return f"{inputs[0].unit}{WRAPPED_MARK}".strip()
 
 
@@ -123,7 +155,7 @@ def rewrap(image: BandsInput, *, range: Annotated[float, Field(gt=0, le=1e9)]) -
     Raises
     ------
     ParameterError
-        If the image is wrapped already.
+        If the image is wrapped already, or is coherence or amplitude.
     """
     return replace(image, array=wrapped(image.array, range))
 
@@ -154,7 +186,13 @@ def mean_phase(series: SeriesInput) -> BandsInput:
     return _over_time(series, mean_phasor(phase_of(series.array))[0])
 
 
-@operator(mode=Mode.PIXEL, nodata="skip", unit=angle_unit("phase_stability", ""), complex_numbers="used")
+@operator(
+    mode=Mode.PIXEL,
+    nodata="skip",
+    unit=angle_unit("phase_stability", ""),
+    complex_numbers="used",
+    quantity="phase stability",
+)
 def phase_stability(series: SeriesInput) -> BandsInput:
     """Length of the mean phasor over time, abs(mean exp(j phase)): 1 where all dates agree, near 0 at random.
 

@@ -31,9 +31,9 @@ from jeoview.operator import (
     same_demand,
 )
 from jeoview.operators.algebra import first_named, joint_bands
-from jeoview.operators.phase import linear_unit
+from jeoview.operators.phase import check_phase, linear_unit
 from jeoview.operators.source import ItemsKey
-from jeoview.quantities import WRAPPED, BandName, Box, Dates
+from jeoview.quantities import WRAPPED, BandName, Box, Dates, same_word
 from jeoview.raster import Array, Raster
 
 Looks = Annotated[int, Field(ge=1, le=512)]
@@ -229,6 +229,7 @@ def _coherence_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
     unit=constant_unit(""),
     native=True,
     complex_numbers="used",
+    quantity="coherence",
 )
 def coherence(a: BandsInput, b: BandsInput, *, window: tuple[Side, Side] = (3, 13)) -> BandsInput:
     """How alike two coregistered complex images are in a box of pixels.
@@ -253,16 +254,34 @@ def coherence(a: BandsInput, b: BandsInput, *, window: tuple[Side, Side] = (3, 1
     return replace(first_named(a, b), array=out)
 
 
-@operator(mode=Mode.PIXEL, nodata="any", unit=constant_unit(WRAPPED), complex_numbers="used")
+def _wrapped_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
+    if inputs[0].is_complex:
+        return WRAPPED
+    if same_word(inputs[0].unit) in ("rad", WRAPPED):
+        raise ParameterError(f"phase: the image is phase already, in {inputs[0].unit}; leave .phase() out")
+    if inputs[0].unit:
+        raise ParameterError(
+            f"phase: the image is in {inputs[0].unit}; expected complex numbers, as .interferogram() gives"
+        )
+    check_phase("phase", inputs[0], "complex numbers, as .interferogram() gives")
+    return WRAPPED
+
+
+@operator(mode=Mode.PIXEL, nodata="any", unit=_wrapped_unit, complex_numbers="used")
 def phase(image: BandsInput) -> BandsInput:
     """Argument of complex numbers, above -pi and up to pi rad; a band that is not complex counts as real.
 
     Taken last, after everything was averaged as complex numbers; the colour map ``cyclic`` shows it.
+
+    Raises
+    ------
+    ParameterError
+        If the image is known to be real numbers of something: it has a unit, or is coherence or amplitude.
     """
     return replace(image, array=angles_of(np.asarray(image.array, dtype=np.complex64)))
 
 
-@operator(mode=Mode.PIXEL, nodata="any", native=True, complex_numbers="used")
+@operator(mode=Mode.PIXEL, nodata="any", native=True, complex_numbers="used", quantity="amplitude")
 def amplitude(image: BandsInput) -> BandsInput:
     """Size of complex numbers; seen from afar the mean of the sizes, not the size of the mean."""
     array = np.ascontiguousarray(image.array, dtype=np.complex64)

@@ -72,6 +72,7 @@ def _bands(series: Raster, array: Array, bands: Names) -> Raster:
     unit=constant_unit(""),
     native=True,
     complex_numbers="used",
+    quantity="amplitude dispersion",
 )
 def amplitude_dispersion(series: SeriesInput) -> BandsInput:
     """How unsteady the amplitude of a complex stack is: its standard deviation over its mean (Ferretti et al. 2001).
@@ -93,6 +94,7 @@ def amplitude_dispersion(series: SeriesInput) -> BandsInput:
     unit=constant_unit(""),
     native=True,
     complex_numbers="used",
+    quantity="share of candidates",
 )
 def ps_candidates(series: SeriesInput, *, threshold: Dispersion = 0.25) -> BandsInput:
     """Pixels whose amplitude is steady enough for a persistent scatterer; seen from afar the share of them.

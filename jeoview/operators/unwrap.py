@@ -27,6 +27,8 @@ def _checked(options: Options, inputs: tuple[Schema, ...]) -> Names:
         if len(schema.bands) != 1:
             raise ParameterError(f"unwrap: {what} has bands {list(schema.bands)}; choose one with image['name']")
     _check_coherence(len(inputs) > 1 and inputs[1].is_complex)
+    if len(inputs) > 1 and inputs[1].unit not in ("", "1"):
+        raise ParameterError(f"unwrap: the coherence is in {inputs[1].unit}; expected 0 to 1, which has no unit")
     if options["min_coherence"] > 0 and len(inputs) == 1:
         raise ParameterError("unwrap: min_coherence= needs the coherence as well, .unwrap(coherence, ...)")
     return BANDS
@@ -99,7 +101,7 @@ def unwrap(
     Raises
     ------
     ParameterError
-        If the image has another unit than rad or more than one band, or (when pixels are computed) if snaphu is asked
+        If the image has another unit than rad, is coherence or amplitude, or has more than one band; if the coherence has a unit; or (when pixels are computed) if snaphu is asked
         for and not installed.
     """
     values = image.array[0]

@@ -14,7 +14,7 @@ from jeoview.graph import parameters
 from jeoview.image import Image
 from jeoview.make import bind
 from jeoview.quantities import Dates
-from tests.synthetic import DATES, source
+from tests.synthetic import DATES, slc, source
 
 TIMES = ("2023-01-05T10:00:00Z", "2023-04-15T10:00:00Z")
 
@@ -224,3 +224,66 @@ def test_a_wrong_name_in_a_call_names_the_near_one(call: Any, given: dict[str, A
 def test_completion_shows_the_public_names_alone() -> None:
     assert set(dir(jv)) == {*jv.__all__, "__version__"}
     assert all(getattr(jv, name) is not None for name in dir(jv))
+
+
+# ---------------------------------------------------------------- phase
+
+
+ON_PHASE: dict[str, Any] = {
+    "unwrap": lambda image: image.unwrap(),
+    "goldstein": lambda image: image.goldstein(),
+    "wrap": lambda image: image.wrap(),
+    "rewrap": lambda image: image.rewrap(2.0),
+    "phase": lambda image: image.phase(),
+}
+
+
+@pytest.mark.parametrize("name", ON_PHASE)
+def test_what_is_no_phase_is_refused_where_phase_is_expected(name: str) -> None:
+    a, b = slc("5").first(), slc("6").first()
+    coherence, amplitude = a.coherence(b), a.amplitude()
+    stack = source("3", ("unwrapped", "coherence"), stack="pairs")
+    for image, what in (
+        (coherence, "coherence"),
+        (coherence.focal_mean(2).mask(amplitude > 1), "coherence"),
+        (coherence.rename(["x"]), "coherence"),
+        (amplitude, "amplitude"),
+        (slc("5").amplitude().mean(), "amplitude"),
+        (slc("5").amplitude_dispersion(), "amplitude dispersion"),
+        (stack["coherence"].mean(), "coherence"),
+    ):
+        with pytest.raises(ParameterError, match=rf"^{name}: the image is {what}; expected .*\.with_unit\('rad'\)"):
+            ON_PHASE[name](image)
+    with pytest.raises(ParameterError, match=rf"^{name}: the image .*; choose (a band, |one with )image\['name'\]"):
+        ON_PHASE[name](stack.mean())
+
+
+def test_what_may_be_phase_is_taken() -> None:
+    a, b = slc("5").first(), slc("6").first()
+    pair, stack = a.interferogram(b), source("3", ("unwrapped", "coherence"), stack="pairs")
+    unknown = source("1", ("B04",)).median()
+    for image in (
+        pair.phase(),
+        unknown,
+        stack["unwrapped"].mean(),
+        a.coherence(b).with_unit("rad"),
+    ):
+        for name in ("goldstein", "wrap"):
+            assert ON_PHASE[name](image).unit == "rad (wrapped)"
+        assert ON_PHASE["unwrap"](image).unit == "rad"
+    assert pair.goldstein().phase().unit == pair.multilook(2, 2).phase().unit == unknown.phase().unit
+    assert measured("radians").unwrap().unit == "rad"
+    # Fringes of displacement are what rewrap is for.
+    assert measured("m").rewrap(0.1).unit == "m (wrapped)"
+
+
+def test_other_units_are_refused_where_phase_is_expected() -> None:
+    for name in ("unwrap", "goldstein", "wrap", "phase"):
+        with pytest.raises(ParameterError, match=f"{name}: the image is in m; expected"):
+            ON_PHASE[name](measured("m"))
+    for unit in ("rad", "rad (wrapped)"):
+        with pytest.raises(ParameterError, match=r"phase: the image is phase already.*leave \.phase\(\) out"):
+            measured("").with_unit(unit).phase()
+    with pytest.raises(ParameterError, match="unwrap: the coherence is in rad; expected 0 to 1"):
+        measured("").unwrap(measured("rad", "2"))
+    assert measured("rad").unwrap(measured("", "2")).unit == "rad"
