@@ -17,6 +17,9 @@ PINS := pyproject.toml constraints.txt
 # compat: the folder of the checkout stands on the path itself; else a clone named jeoview hides the package above it.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt --config-settings editable_mode=compat
 
+# Servers, browsers and their faults are watched by the clock: these tests have the machine for themselves, the others share it.
+ALONE := tests/browser tests/service tests/faults
+
 .PHONY: help demo test peers check check-lint check-format check-types check-imports check-sizes check-dependencies format bench pin clean
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -67,7 +70,13 @@ test: $(VENV)/.installed-test
 	@# a make of its own, which sees what the installation left
 	@$(MAKE) --no-print-directory $(VENV)/.compiled
 	@sh scripts/install-test-tools.sh
+ifdef PYTEST_ARGS
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+else
+	@# what the first part says is not lost by the second
+	status=0; $(BIN)/python -m pytest -n auto --maxprocesses=4 --dist loadfile $(ALONE:%=--ignore=%) || status=1; \
+	$(BIN)/python -m pytest $(ALONE) || status=1; exit $$status
+endif
 
 peers: $(VENV)/.installed-test $(BENCH_MINTPY)/.installed
 	@$(MAKE) --no-print-directory $(VENV)/.compiled
