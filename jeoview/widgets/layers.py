@@ -80,6 +80,9 @@ class Owner(Protocol):
     def changed(self, layer: MapLayer) -> None:
         """A layer's opacity or state changed."""
 
+    def advise(self, layer: MapLayer) -> None:
+        """Say what would help with the image that a layer shows now."""
+
     def layers_changed(self) -> None:
         """A layer's image or visibility changed."""
 
@@ -156,6 +159,7 @@ class MapLayer:
         with self._owner.lock:
             look, key = self._publish(image)
             self._image, self._look, self._key = image, look, key
+            self._owner.advise(self)
             self._owner.layers_changed()
             self.refresh()
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from jeoview.collection import SlcCollection
-from jeoview.collection.stack import caching_hint
 from jeoview.engine import Engine
 from jeoview.errors import ParameterError
 from jeoview.image import Image
@@ -120,9 +119,7 @@ class Map:
             chosen = self._free_name() if name is None else check_name(name)
             known = next((layer for layer in self.layers if layer.name == chosen), None)
             if known is not None:
-                replaced = _replace(known, image, opacity, visible, failed=scene.messages.about(chosen))
-                scene.messages.advise(chosen, caching_hint(image))
-                return replaced
+                return _replace(known, image, opacity, visible, failed=scene.messages.about(chosen))
             if attribution is not None and not isinstance(attribution, str):
                 raise ParameterError(f"attribution is {attribution!r}; expected text")
             sources = Engine.default().sources(check_image(image).node) if attribution is None else (attribution,)
@@ -130,7 +127,6 @@ class Map:
             if layer.bbox is not None:
                 self._look_at(layer.bbox)
             scene.add(layer)
-            scene.messages.advise(chosen, caching_hint(image))
             return layer
 
     def remove(self, layer: LayerName) -> None:

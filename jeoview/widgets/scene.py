@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
+from jeoview.collection.stack import caching_hint
 from jeoview.errors import ParameterError, PendingError, ServerError, choices
 from jeoview.graph import Parameter
 from jeoview.session import Session
@@ -125,6 +126,7 @@ class Scene:
     def add(self, layer: MapLayer) -> None:
         """Put a layer on top."""
         self.layers.append(layer)
+        self.advise(layer)
         self.layers_changed()
         layer.refresh()
         self.changed(layer)
@@ -152,6 +154,10 @@ class Scene:
         """Show a layer's state in the list, and whether the map is busy."""
         self._panel.update(layer, failed=self.messages.about(layer.name))
         self.frame.busy(any(layer.busy for layer in self.layers))
+
+    def advise(self, layer: MapLayer) -> None:
+        """Say what would help with the image that a layer shows now; what was said of the one before goes."""
+        self.messages.advise(layer.name, caching_hint(layer.image))
 
     def layers_changed(self) -> None:
         """Show again what depends on which layers there are, in which order, and what they show."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -278,6 +279,24 @@ def test_the_map_follows_with_its_own_reference(stack: InterferogramCollection, 
     panel.wait(30)
     point.wait(30)
     assert m.layer("Velocity").key == velocity(stack.reference(LON + 0.005, LAT)).key
+
+
+def test_what_would_help_the_map_is_said_of_the_pairs_that_it_shows(
+    stack: InterferogramCollection, panel: NetworkPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jeoview.collection.stack.MANY_PAIRS", 3)
+    m = Map(basemap="none", session=FakeSession())
+    point = m.add_reference(stack.reference(LON, LAT), velocity, name="Velocity")
+    panel.link(point)
+    bar = m._scene.messages.widget
+    assert "every tile reads 5 interferograms" in bar.value
+    for drop, many, count in (([PAIRS[1]], 3, 4), ([PAIRS[2]], 4, 0), ([], 3, 5)):
+        monkeypatch.setattr("jeoview.collection.stack.MANY_PAIRS", many)
+        panel.choose(drop=drop)
+        point.wait(30)
+        assert re.findall(r"every tile reads (\d+)", bar.value) == ([str(count)] if count else [])
+    m.layer("Velocity").image = velocity(stack.reference(LON, LAT).cache_stack(progress=False))
+    assert "jv-advice" not in bar.value
 
 
 def test_a_reference_that_is_closed_or_not_chosen_yet(stack: InterferogramCollection, panel: NetworkPanel) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -846,18 +847,22 @@ def test_messages_carry_no_markup_and_are_few() -> None:
 
 
 def test_what_would_help_is_no_failure_and_goes_with_its_layer(m: Map, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jeoview.widgets.map.caching_hint", lambda _image: "stack.cache_stack() <copies> them once")
+    monkeypatch.setattr("jeoview.widgets.scene.caching_hint", lambda _image: "stack.cache_stack() <copies> them once")
     layer = m.add(ndvi(), name="velocity")
     shown = m._scene.messages.widget
     assert "jv-advice" in shown.value
     assert "&lt;copies&gt;" in shown.value
     assert shown.layout.display is None
     assert not m.messages
-    monkeypatch.setattr("jeoview.widgets.map.caching_hint", lambda _image: "")
+    monkeypatch.setattr("jeoview.widgets.scene.caching_hint", lambda _image: "")
     m.add(ndvi(1), name="velocity")
     assert "jv-advice" not in shown.value
-    monkeypatch.setattr("jeoview.widgets.map.caching_hint", lambda _image: "again")
+    monkeypatch.setattr("jeoview.widgets.scene.caching_hint", lambda _image: "again")
     m.add(ndvi(2), name="velocity")
+    monkeypatch.setattr("jeoview.widgets.scene.caching_hint", lambda image: f"of {image.key}")
+    for other in (ndvi(3), ndvi(1)):
+        layer.image = other
+        assert re.findall("of [0-9a-f]+", shown.value) == [f"of {other.key}"]
     m.remove(layer)
     assert shown.value == ""
     assert shown.layout.display == "none"
