@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 BAR = 168  # pixels
 MAX_CLASSES = 16
+# The name of one file with an ending that rasters have.
+FILE = re.compile(
+    r"(?P<stem>[^/\\*?]+?)\.(?:tiff?|geotiff|vrt|img|jp2|png|jpe?g|nc4?|h5|he5|hdf5?|zarr|zip|grd|asc|bil|dat|bin|raw)(?:\.gz)?",
+    re.I,
+)
 
 
 def round_ticks(low: float, high: float, most: int = 6) -> list[float]:
@@ -63,16 +69,39 @@ def legends_html(parts: Sequence[str], sources: Iterable[str]) -> str:
     """The card in the corner of the map: a part for each layer that is seen, and where the data come from."""
     if not parts:
         return ""
-    return f'<div class="jv-legend">{"".join(parts)}{_note(sources_html(sources))}</div>'
+    return f'<div class="jv-legend">{"".join(parts)}{_note(sources_html(sources, readable))}</div>'
 
 
-def sources_html(sources: Iterable[str]) -> str:
-    """The first source and how many more there are, all of them where the mouse points at it; nothing where there is none."""
+def sources_html(sources: Iterable[str], shown: Callable[[str], str] = str) -> str:
+    """The first source and how many more there are, all of them where the mouse points at it; nothing where there is none.
+
+    Parameters
+    ----------
+    sources : iterable of str
+        Their full names.
+    shown : function
+        How a name is shown; pointed at, it is always the full one.
+    """
     first, *others = [*dict.fromkeys(filter(None, sources))] or [""]
-    if not others:
+    text = shown(first) + (f" and {len(others)} more" if others else "")
+    if text == first:
         return escape(first)
     every = escape("\n".join([first, *others]))
-    return f'<span class="jv-more" title="{every}">{escape(first)} and {len(others)} more</span>'
+    return f'<span class="jv-more" title="{every}">{escape(text)}</span>'
+
+
+def readable(source: str) -> str:
+    """The title of a file as people write it: without its ending, words apart; any other title as it is.
+
+    Examples
+    --------
+    >>> readable("coh_vv.tif")
+    'coh vv'
+    >>> readable("Interferograms pyrate-cropa-mexico")
+    'Interferograms pyrate-cropa-mexico'
+    """
+    stem = FILE.fullmatch(source)
+    return stem["stem"].replace("_", " ").strip() or source if stem else source
 
 
 def _small(text: str) -> str:

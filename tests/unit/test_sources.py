@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from pathlib import Path
 
-from jeoview.widgets.legend import legends_html, sources_html
+import pytest
+
+import jeoview as jv
+from jeoview.widgets import Map
+from jeoview.widgets.legend import legends_html, readable, sources_html
 from jeoview.widgets.messages import Messages
+from tests.unit.test_widgets import FakeSession
 
 TITLES = ["Track A, ascending", "Geometry of track A", "Track A, ascending", "Track B, <i>descending</i>"]
 
@@ -36,6 +42,38 @@ def test_one_source_is_said_as_it_is_and_none_takes_no_room() -> None:
     assert Text(sources_html(["Track <b>", "", "Track <b>"])).text == "Track <b>"
     assert sources_html([""]) == sources_html([]) == ""
     assert "jv-note" not in legends_html(["part"], [])
+
+
+def test_a_legend_names_a_file_as_people_do_and_the_credit_in_full(data_dir: Path, jeoview_home: Path) -> None:
+    m = Map(basemap="none", session=FakeSession())
+    layer = m.add(
+        jv.open(str(data_dir / "eo-tools-morocco-ifg" / "coh_vv.tif")).colormap("gray", vmin=0, vmax=1), "Coherence"
+    )
+    found = Text(m._scene.frame._legend.value)
+    assert found.text.endswith("coh vv")
+    assert "coh_vv.tif" in found.titles
+    (shown,) = m._scene.stage.layers
+    assert (layer.sources, shown.attribution) == (("coh_vv.tif",), "coh_vv.tif")
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("Copernicus_DSM_COG_10_N19_00_DEM.TIF", "Copernicus DSM COG 10 N19 00 DEM"),
+        ("20180106_20180130.geo.unw.tif", "20180106 20180130.geo.unw"),
+        ("velocity.h5", "velocity"),
+        ("Files *.tif", "Files *.tif"),
+        ("Interferograms pyrate_cropa", "Interferograms pyrate_cropa"),
+        ("Sentinel-2 L2A, v1.2", "Sentinel-2 L2A, v1.2"),
+        (".tif", ".tif"),
+        ("_.tif", "_.tif"),
+    ],
+)
+def test_titles_that_are_names_of_files_lose_their_ending(title: str, shown: str) -> None:
+    assert readable(title) == shown
+    found = Text(legends_html(["part"], [title]))
+    assert found.text == f"part{shown}"
+    assert found.titles == ([] if shown == title else [title])
 
 
 def test_the_same_advice_for_several_layers_is_said_once() -> None:
