@@ -17,6 +17,58 @@ QUALITY_SCHEMES = ("sentinel2-scl", "landsat-c2-qa", "landsat-c1-bqa")
 
 
 @dataclass(frozen=True, slots=True)
+class Classes:
+    """Offsets that differ from class to class of a part, such as the connected components of unwrapping.
+
+    Parameters
+    ----------
+    href, etag, subdataset
+        File of the classes, as in `Band`; it has the pixels of the part.
+    offsets : tuple of (int, float)
+        Stored class, and the offset of its pixels; the part's own holds for every other class.
+    """
+
+    href: str
+    etag: str
+    subdataset: str | None
+    offsets: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the files that a band is joined from.
+
+    Parameters
+    ----------
+    href, etag, subdataset, index
+        As in `Band`.
+    row, col : int
+        Pixel of the band at which the part's first one lies.
+    scale, offset, nodata
+        As in `Band`, for the numbers of this file; of a quality band too.
+    classes : Classes, optional
+        Other offsets for some of its pixels.
+    """
+
+    href: str
+    etag: str
+    subdataset: str | None
+    index: int
+    row: int
+    col: int
+    scale: float = 1.0
+    offset: float = 0.0
+    nodata: float | None = None
+    classes: Classes | None = None
+
+    @property
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """Path and etag of each file that is read for it."""
+        classes = () if self.classes is None else ((self.classes.href, self.classes.etag),)
+        return ((self.href, self.etag), *classes)
+
+
+@dataclass(frozen=True, slots=True)
 class Band:
     """One band of one item and where its pixels are.
 
@@ -50,6 +102,9 @@ class Band:
         Rows and columns of the file.
     transform : six floats, optional
         Affine coefficients (a, b, c, d, e, f) of the file.
+    parts : tuple of Part
+        Several files that the band is joined from, those first whose pixels come first; href and subdataset are then
+        those of the first one, and shape and transform those of all together.
     """
 
     name: str
@@ -67,6 +122,12 @@ class Band:
     data_type: str = ""
     shape: tuple[int, int] | None = None
     transform: tuple[float, ...] | None = None
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """Path and etag of each file that holds pixels of the band."""
+        return tuple(file for part in self.parts for file in part.files) or ((self.href, self.etag),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +168,27 @@ class Item:
 def layers_of(items: Iterable[Item]) -> frozenset[tuple[str, frozenset[Path], str]]:
     """What tells the same layers of the same files: their ids, files and how the stored numbers become values."""
     return frozenset(
-        (item.id, frozenset(Path(band.href).resolve() for band in item.bands.values()), item.decoding) for item in items
+        (
+            item.id,
+            frozenset(Path(href).resolve() for band in item.bands.values() for href, _ in band.files),
+            item.decoding,
+        )
+        for item in items
     )
 
 
 def _decoding(band: Band) -> tuple[object, ...]:
-    rule = (band.name, band.index, band.scale, band.offset, band.nodata, band.role, band.subdataset)
+    rule: tuple[object, ...] = (
+        *(band.name, band.index, band.scale, band.offset, band.nodata, band.role, band.subdataset),
+        *(_joining(part) for part in band.parts),
+    )
     # Wrapped phase is averaged in another way. Without it the text is what it was before there was such a mark.
     return (*rule, band.unit) if is_wrapped(band.unit) else rule
+
+
+def _joining(part: Part) -> tuple[object, ...]:
+    classes = None if part.classes is None else (part.classes.subdataset, part.classes.offsets)
+    return (part.index, part.subdataset, part.row, part.col, part.scale, part.offset, part.nodata, classes)
 
 
 @dataclass(frozen=True, slots=True)

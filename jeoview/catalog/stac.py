@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from itertools import zip_longest
 from typing import Any
 
-from jeoview.catalog.items import Band, Item, Json
+from jeoview.catalog.items import Band, Classes, Item, Json, Part
 from jeoview.errors import SourceError
 
 VERSION = "1.1.0"
@@ -100,8 +101,14 @@ def _band(band: Band) -> Json:
     }
     entry.update({key: value for key, value in optional.items() if value})
     if band.nodata is not None:
-        entry["nodata"] = band.nodata if math.isfinite(band.nodata) else str(band.nodata)
+        entry["nodata"] = _word(band.nodata)
+    if band.parts:
+        entry["jeoview:parts"] = [{**asdict(part), "nodata": _word(part.nodata)} for part in band.parts]
     return entry
+
+
+def _word(nodata: float | None) -> float | str | None:
+    return nodata if nodata is None or math.isfinite(nodata) else str(nodata)
 
 
 def _read_asset(key: str, asset: Mapping[str, Any]) -> Iterator[Band]:
@@ -122,7 +129,15 @@ def _read_asset(key: str, asset: Mapping[str, Any]) -> Iterator[Band]:
             data_type=entry.get("data_type", ""),
             shape=tuple(asset["proj:shape"]) if "proj:shape" in asset else None,
             transform=tuple(asset["proj:transform"]) if "proj:transform" in asset else None,
+            parts=tuple(_read_part(part) for part in entry.get("jeoview:parts", ())),
         )
+
+
+def _read_part(entry: Mapping[str, Any]) -> Part:
+    classes = entry["classes"]
+    if classes is not None:
+        classes = Classes(**{**classes, "offsets": tuple((int(name), value) for name, value in classes["offsets"])})
+    return Part(**{**entry, "nodata": _number(entry["nodata"]), "classes": classes})
 
 
 def _entries(asset: Mapping[str, Any]) -> list[Mapping[str, Any]]:

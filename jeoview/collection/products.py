@@ -10,6 +10,7 @@ from typing import Any
 from jeoview.catalog import Item, Query
 from jeoview.collection import files
 from jeoview.collection.files import as_path, register
+from jeoview.collection.frames import join_frames
 from jeoview.collection.frozen import freeze, user_catalog
 from jeoview.errors import CollectionError, ParameterError, SourceError
 from jeoview.graph import digest
@@ -25,7 +26,7 @@ ANGLES = ("incidence", "azimuth")
 
 
 def register_stack(folder: str | Path, name: str | None, read: Callable[[Path, str], Stack], **options: object) -> str:
-    """Put the pairs of a product, and their geometry, into the catalogue; returns the collection's name.
+    """Put the pairs of a product, their frames joined, and their geometry into the catalogue; returns the collection's name.
 
     Parameters
     ----------
@@ -41,17 +42,17 @@ def register_stack(folder: str | Path, name: str | None, read: Callable[[Path, s
     Raises
     ------
     SourceError
-        If there is no such folder, or no such product in it.
+        If there is no such folder, or no such product in it, or its frames cannot be joined.
     """
     root = as_path(folder, "the folder of a product").absolute()
     if not root.exists():
         raise SourceError(f"there is no folder {root.name!r} at the path given")
     title = name or (root.stem if root.is_file() else root.name)
-    stack = read(root, title, **options)
-    register(title, f"Interferograms {title}", stack.pairs)
-    geometry = [stack.geometry] if stack.geometry else []
-    if geometry or title + SUFFIX in user_catalog().collections():
-        register(title + SUFFIX, f"Geometry of {title}", geometry)
+    stack, catalog = read(root, title, **options), user_catalog()
+    known = catalog.search(Query(title)) if title in catalog.collections() else []
+    register(title, f"Interferograms {title}", join_frames(stack.pairs, {item.id: item for item in known}, title))
+    if stack.geometry or title + SUFFIX in catalog.collections():
+        register(title + SUFFIX, f"Geometry of {title}", list(stack.geometry))
     return title
 
 
@@ -73,19 +74,24 @@ def geometry_of(collection: str, height: Image | float = 0.0) -> Image:
     CollectionError
         If the product came without these layers.
     """
-    item = _geometry_item(collection)
+    items = _geometry_items(collection)
+    item = items[0]
     if all(name in item.bands for name in LOS):
-        return _geometry_image(item)[LOS]
+        return _geometry_image(items)[LOS]
     if all(name in item.bands for name in ANGLES):
-        return _line_of_sight(_geometry_image(item)[ANGLES])
+        return _line_of_sight(_geometry_image(items)[ANGLES])
     heights = item.properties.get("jeoview:heights")
+    if any(one.properties.get("jeoview:heights") != heights for one in items):
+        raise CollectionError(
+            f"the frames of {collection!r} have cubes of angles at different heights; open each in a folder of its own"
+        )
     if not heights:
         raise CollectionError(
             f"the interferograms {collection!r} came without unit vectors or angles of the line of sight; the geometry "
             f"holds {sorted(item.bands)}"
         )
     # Coarse cubes: nearest pixels would show as squares of ten kilometres.
-    cube = _geometry_image(item, "bilinear")
+    cube = _geometry_image(items, "bilinear")
     angles = [_at_height(cube, name, heights, height) for name in ANGLES]
     return _line_of_sight(apply("join_bands", angles, {}))
 
@@ -98,13 +104,14 @@ def height_of(collection: str) -> Image:
     CollectionError
         If the product came without it.
     """
-    item = _geometry_item(collection)
-    if "height" not in item.bands:
+    items = _geometry_items(collection)
+    if "height" not in items[0].bands:
         raise CollectionError(f"the interferograms {collection!r} came without heights; open a height model")
-    return apply("with_unit", (_geometry_image(item)["height"],), {"unit": "m"})
+    return apply("with_unit", (_geometry_image(items)["height"],), {"unit": "m"})
 
 
-def _geometry_item(collection: str) -> Item:
+def _geometry_items(collection: str) -> list[Item]:
+    """Those of the frames of a stack, in order."""
     catalog = user_catalog()
     name = collection + SUFFIX
     items = catalog.search(Query(name)) if name in catalog.collections() else []
@@ -113,12 +120,12 @@ def _geometry_item(collection: str) -> Item:
             f"the interferograms {collection!r} came without geometry layers (E, N, U or incidence and azimuth); lay "
             "them beside and open the stack again"
         )
-    return items[0]
+    return items
 
 
-def _geometry_image(item: Item, resampling: str = "nearest") -> Image:
-    info = user_catalog().collection(item.collection)
-    return apply("mosaic", (freeze(info, [item], resampling),), {})
+def _geometry_image(items: Sequence[Item], resampling: str = "nearest") -> Image:
+    info = user_catalog().collection(items[0].collection)
+    return apply("mosaic", (freeze(info, items, resampling),), {})
 
 
 def _line_of_sight(angles: Image) -> Image:

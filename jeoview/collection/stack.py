@@ -320,6 +320,7 @@ def _copied(
                 nodata=way.nodata,
                 etag=etag,
                 subdataset=band,
+                parts=(),
                 data_type=way.dtype,
                 shape=way.shape,
                 transform=way.transform,
@@ -342,7 +343,7 @@ def _is_stale(copy: Item, original: Item) -> bool:
         _etags(original).values()
     ):
         return True
-    return any(_has_changed(Path(band.href), band.etag) for band in original.bands.values())
+    return any(_has_changed(Path(href), etag) for band in original.bands.values() for href, etag in band.files)
 
 
 def _has_changed(path: Path, etag: str) -> bool:

@@ -55,6 +55,15 @@ def footprint(crs: str, affine: Sequence[float], shape: tuple[int, int]) -> tupl
     return geometry, (west, south, east, north)
 
 
+def covered(box: Bounds, others: Sequence[Bounds]) -> float:
+    """Share of a box in degrees that other ones cover together: 0 to 1."""
+    area = shapely.box(*box)
+    return (
+        float(shapely.area(shapely.intersection(area, shapely.union_all([shapely.box(*one) for one in others]))))
+        / area.area
+    )
+
+
 def _outline(affine: Sequence[float], shape: tuple[int, int]) -> tuple[Floats, Floats]:
     """The four edges in units of the CRS, from the upper left corner round and back."""
     a, b, c, d, e, f = affine

@@ -5,7 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from jeoview.catalog.items import Part
 from jeoview.projection import Bounds
+
+
+class FileLike(Protocol):
+    """A file, or a variable of one, and its version."""
+
+    @property
+    def href(self) -> str:
+        """Path of the file."""
+
+    @property
+    def etag(self) -> str:
+        """Version of the file; empty where it does not matter."""
+
+    @property
+    def subdataset(self) -> str | None:
+        """Variable in a file that holds many."""
 
 
 class BandLike(Protocol):
@@ -50,6 +67,10 @@ class BandLike(Protocol):
     @property
     def subdataset(self) -> str | None:
         """Variable in a file that holds many."""
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Files that it is joined from; none where it is of one."""
 
 
 class ItemLike(Protocol):

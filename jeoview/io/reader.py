@@ -328,6 +328,6 @@ def _runs(infos: Sequence[BandLike]) -> Iterator[tuple[int, int]]:
 
 
 def _same_file(one: BandLike, other: BandLike) -> bool:
-    if is_phase(one) or is_phase(other):
+    if is_phase(one) or is_phase(other) or one.parts or other.parts:
         return False
     return one.href == other.href and one.subdataset == other.subdataset and one.role == other.role

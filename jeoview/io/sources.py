@@ -8,18 +8,23 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
+from jeoview.catalog.items import Part
 from jeoview.errors import SourceError
 from jeoview.io import access
-from jeoview.io.blocks import BlockSource
+from jeoview.io.blocks import Block, BlockSource, ByteCache
 from jeoview.io.gdal import Handles, open_gdal
 from jeoview.io.geotiff import open_geotiff
 from jeoview.io.hdf5 import is_hdf5, open_hdf5
-from jeoview.io.items import BandLike
+from jeoview.io.items import BandLike, FileLike
+from jeoview.io.joined import FileBlocks, OpenPart, join
 from jeoview.io.raw import layout_of, open_raw
 from jeoview.io.stack import open_stack
 from jeoview.io.zarr import open_zarr
 
-MAX_SOURCES = 1024
+# Of a few hundred interferograms of several frames each all files are kept.
+MAX_SOURCES = 4096
+# Blocks that joined bands are put together from: two rows of those of a frame, as neighbours share them.
+JOINING_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,9 +62,11 @@ class Sources:
 
     def __init__(self, roots: tuple[Path, ...] = (), *, virtual: bool = False) -> None:
         self._roots = roots
+        self._blocks: ByteCache[Block] = ByteCache(JOINING_BYTES)
         self._virtual = virtual
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[str, str | None], Opened] = OrderedDict()
+        self._joined: OrderedDict[tuple[Part, ...], tuple[tuple[Opened, ...], Opened]] = OrderedDict()
         self._handles = Handles()
 
     def open(self, info: BandLike) -> Opened:
@@ -72,6 +79,25 @@ class Sources:
         RefusedError
             If it lies outside the roots or is of a kind that is not opened.
         """
+        opened = self._open_parts(info) if info.parts else self._open_file(info)
+        check_etag(info, opened)
+        return opened
+
+    def _open_parts(self, info: BandLike) -> Opened:
+        """The files of a joined band as one source, put together anew where one of them was opened anew."""
+        files = tuple(self._open_file(file) for part in info.parts for file in (part, part.classes) if file is not None)
+        with self._lock:
+            known = self._joined.get(info.parts)
+        if known is not None and known[0] == files:
+            return known[1]
+        opened = _joined(info, files, self._blocks)
+        with self._lock:
+            self._joined[info.parts] = files, opened
+            while len(self._joined) > MAX_SOURCES:
+                self._joined.popitem(last=False)
+        return opened
+
+    def _open_file(self, info: FileLike) -> Opened:
         key = (info.href, info.subdataset)
         with self._lock:
             opened = self._kept.get(key)
@@ -91,8 +117,10 @@ class Sources:
         self._handles.close()
         with self._lock:
             self._kept.clear()
+            self._joined.clear()
+        self._blocks.clear()
 
-    def _open_anew(self, info: BandLike) -> Opened:
+    def _open_anew(self, info: FileLike) -> Opened:
         path = access.resolve(info.href, self._roots)
         version = access.Version(path, access.current_etag(path))
         if info.etag and info.etag != version.etag:
@@ -121,7 +149,19 @@ class Sources:
             return source
 
 
-def check_etag(info: BandLike, opened: Opened) -> None:
+def _joined(info: BandLike, files: tuple[Opened, ...], cache: ByteCache[Block]) -> Opened:
+    rest = iter(files)
+
+    def blocks(index: int) -> FileBlocks:
+        opened = next(rest)
+        return FileBlocks(opened.source, opened.name, index, cache)
+
+    parts = [OpenPart(part, blocks(part.index), None if part.classes is None else blocks(1)) for part in info.parts]
+    name = "\0".join([*(file.name for file in files), repr(info.parts)])
+    return Opened(join(parts), access.Version(files[0].version.path, info.etag), files[0].stat, name)
+
+
+def check_etag(info: FileLike, opened: Opened) -> None:
     """Make sure that a band means the version that is open.
 
     Raises

@@ -61,21 +61,22 @@ def write_h5(
 
 
 def write_tif(path: Path, bands: Array | Sequence[Array], **more: Any) -> Path:
-    """A GeoTIFF of EPSG:4326; ``descriptions``, ``nodata``, ``tags``."""
+    """A GeoTIFF of EPSG:4326; ``descriptions``, ``nodata``, ``tags``, ``origin`` (west, north, width and height of a pixel)."""
     array = np.asarray(bands)
     array = array[None] if array.ndim == 2 else array
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptions = more.pop("descriptions", None)
+    origin = more.pop("origin", (WEST, NORTH, STEP, STEP))
     profile = {
         "driver": "GTiff",
         "count": len(array),
         "height": array.shape[1],
         "width": array.shape[2],
         "crs": "EPSG:4326",
+        "dtype": array.dtype,
+        "transform": from_origin(*origin),
     }
-    with rasterio.open(
-        path, "w", **profile, dtype=array.dtype, transform=from_origin(WEST, NORTH, STEP, STEP), **more
-    ) as file:
+    with rasterio.open(path, "w", **{**profile, **more}) as file:
         file.write(array)
         if descriptions:
             file.descriptions = descriptions
@@ -113,22 +114,39 @@ def mintpy_series(path: Path, cube: Array, **options: Any) -> Path:
     return write_h5(path, {"timeseries": cube, "date": text(*DAYS)}, attributes, **options)
 
 
-def aria(folder: Path, later: str, earlier: str, phase: Array, frame: str = "140126") -> Path:
-    """An S1-GUNW file: /science/grids/data and /science/grids/imagingGeometry (ARIA standard product)."""
+def aria(
+    folder: Path,
+    later: str,
+    earlier: str,
+    phase: Array,
+    frame: str = "140126",
+    *,
+    place: tuple[float, float] = (0, 0),
+    labels: Array | None = None,
+    track: str = "124",
+    step: float = STEP,
+) -> Path:
+    """An S1-GUNW file: /science/grids/data and /science/grids/imagingGeometry (ARIA standard product).
+
+    ``place`` is row and column of its first pixel, counted from the corner that all files here have by default.
+    """
+    height, width = phase.shape
+    north, west = NORTH - step * place[0], WEST + step * place[1]
+    components = np.ones((height, width), np.int16) if labels is None else labels
     data, geometry = "science/grids/data", "science/grids/imagingGeometry"
     heights = np.array([-1500.0, 0.0, 3000.0])
     cube = np.ones((3, 4, 5))
     level = np.arange(3.0)[:, None, None]
     path = write_h5(
-        folder / f"S1-GUNW-A-R-124-tops-{later}_{earlier}-{frame}-00010N_00045N-PP-abcd-v2_0_4.nc",
+        folder / f"S1-GUNW-A-R-{track}-tops-{later}_{earlier}-{frame}-00010N_00045N-PP-abcd-v2_0_4.nc",
         {
-            f"{data}/longitude": WEST + STEP * (np.arange(WIDTH) + 0.5),
-            f"{data}/latitude": NORTH - STEP * (np.arange(HEIGHT) + 0.5),
+            f"{data}/longitude": west + step * (np.arange(width) + 0.5),
+            f"{data}/latitude": north - step * (np.arange(height) + 0.5),
             f"{data}/unwrappedPhase": phase.astype(np.float32),
-            f"{data}/coherence": np.full((HEIGHT, WIDTH), 0.8, np.float32),
-            f"{data}/connectedComponents": np.ones((HEIGHT, WIDTH), np.int16),
-            f"{geometry}/longitudeMeta": WEST - 0.1 + 0.1 * np.arange(5),
-            f"{geometry}/latitudeMeta": NORTH + 0.1 - 0.1 * np.arange(4),
+            f"{data}/coherence": np.full((height, width), 0.8, np.float32),
+            f"{data}/connectedComponents": components,
+            f"{geometry}/longitudeMeta": west - 0.1 + 0.1 * np.arange(5),
+            f"{geometry}/latitudeMeta": north + 0.1 - 0.1 * np.arange(4),
             f"{geometry}/heightsMeta": heights,
             f"{geometry}/incidenceAngle": 40.0 * cube + level,
             f"{geometry}/azimuthAngle": -168.0 * cube - level,

@@ -33,6 +33,7 @@ class Band:
     unit: str = ""
     etag: str = ""
     subdataset: str | None = None
+    parts: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)

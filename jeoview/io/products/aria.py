@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from jeoview.catalog.items import Band, CollectionInfo, Item
+from jeoview.catalog.times import parse_time
 from jeoview.errors import ParameterError, SourceError
 from jeoview.io.hdf5 import Contents, contents
 from jeoview.io.products.common import BandFile
@@ -28,9 +29,9 @@ from jeoview.io.products.stacks import (
     by_part,
     day_of,
     geometry_item,
-    midnight,
     ordered,
     pair_list,
+    spread,
 )
 
 TITLE = "ARIA S1-GUNW interferograms"
@@ -53,12 +54,12 @@ def recognise(folder: Path) -> list[Item] | None:
 
 
 def stack(folder: Path, collection: str, height: float = 0.0) -> Stack:
-    """Return the pairs of the GUNW files below a folder, and the geometry of the first.
+    """Return the pairs of the GUNW files below a folder, one item a frame, and the geometry of each frame.
 
     Parameters
     ----------
     folder : Path
-        Files of one frame; those of several frames go into folders of their own.
+        Files of one track.
     collection : str
         Name of the collection.
     height : float
@@ -67,14 +68,19 @@ def stack(folder: Path, collection: str, height: float = 0.0) -> Stack:
     Raises
     ------
     SourceError
-        If there is no such file, one is broken, or two are of the same pair.
+        If there is no such file, one is broken, or they are of several tracks.
     """
     if not np.isfinite(height):
         raise ParameterError(f"height is {height!r}; expected metres")
     named = _named(folder)
     if not named:
         raise SourceError(f"{folder.name}: no file such as S1-GUNW-A-R-124-tops-20190614_20190602-...nc")
-    return _stack(named, collection, height)
+    tracks = sorted({_track_and_second(file)[0] for file in named})
+    if len(tracks) > 1:
+        raise SourceError(
+            f"{folder.name}: files of the tracks {', '.join(tracks)}; put those of each into a folder of its own"
+        )
+    return _stack(named, collection, height, frames=True)
 
 
 def _named(folder: Path) -> list[Named]:
@@ -103,10 +109,10 @@ def _track_and_second(file: Named) -> tuple[str, int]:
     return f"{track}{orbit}", int(clock[:2]) * 3600 + int(clock[2:4]) * 60 + int(clock[4:])
 
 
-def _stack(named: Sequence[Named], collection: str, height: float) -> Stack:
-    pairs = pair_list(collection, [_pair(path, match, height) for path, match in named])
-    first = named[0][0]
-    return Stack(pairs, _geometry(first, collection, pairs[0].properties["start_datetime"]))
+def _stack(named: Sequence[Named], collection: str, height: float, *, frames: bool = False) -> Stack:
+    pairs = pair_list(collection, [_pair(path, match, height) for path, match in named], frames=frames)
+    geometry = [_geometry(item, collection, number) for number, item in enumerate(spread(pairs), start=1)]
+    return Stack(pairs, [item for found in geometry for item in found])
 
 
 def _pair(path: Path, match: re.Match[str], height: float) -> PairSource:
@@ -149,11 +155,12 @@ def _mean_at(found: Contents, name: str, height: float) -> float:
     return float(np.interp(height, heights[order], means))
 
 
-def _geometry(path: Path, collection: str, start: str) -> Item | None:
+def _geometry(pair: Item, collection: str, frame: int) -> list[Item]:
+    path = Path(pair.bands["unwrapped"].href)
     with contents(path) as found:
         names = [f"{GEOMETRY}/{name}" for name in ("incidenceAngle", "azimuthAngle", "heightsMeta")]
         if not all(name in found for name in names):
-            return None
+            return []
         heights = [float(value) for value in found.array(names[2]).ravel()]
     files = [
         BandFile(angle_band(f"{ours}_{i}", kind, index=i, subdataset=name), path)
@@ -162,4 +169,4 @@ def _geometry(path: Path, collection: str, start: str) -> Item | None:
     ]
     text = "cubes over height; azimuth from ground to satellite, degrees anticlockwise from east"
     extra: dict[str, Any] = {"heights": heights}
-    return geometry_item(collection, files, midnight(day_of(start, path.name)), text, **extra)
+    return geometry_item(collection, files, parse_time(pair.properties["start_datetime"]), text, frame, **extra)

@@ -8,7 +8,8 @@ ground to the satellite. Source: ASF HyP3 InSAR product guides.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from jeoview.catalog.items import Band, CollectionInfo, Item
@@ -16,7 +17,7 @@ from jeoview.catalog.times import parse_time
 from jeoview.errors import SourceError
 from jeoview.io.products.common import BandFile, make_item, read_text
 from jeoview.io.products.interferograms import Pair, PairOptions, pair_items, pair_of
-from jeoview.io.products.stacks import Result, Stack, angle_band, by_part, geometry_item, midnight
+from jeoview.io.products.stacks import FRAME, Result, Stack, angle_band, by_part, geometry_item, midnight, spread
 
 TITLE = "HyP3 interferograms"
 COLLECTIONS: Mapping[str, CollectionInfo] = {}
@@ -38,7 +39,9 @@ def recognise(folder: Path) -> list[Item] | None:
     parts: dict[str, list[Path]] = {}
     for path in here:
         parts.setdefault(_part(path, folder), []).append(path)
-    return by_part(folder.name, parts, lambda phases, name: _stack(folder, phases, name)) if parts else None
+    return (
+        by_part(folder.name, parts, lambda phases, name: _stack(_pairs(folder, phases, name), name)) if parts else None
+    )
 
 
 def _part(phase: Path, folder: Path) -> str:
@@ -54,26 +57,57 @@ def _part(phase: Path, folder: Path) -> str:
 
 
 def stack(folder: Path, collection: str) -> Stack:
-    """Return the pairs ``*_unw_phase.tif`` and ``*_corr.tif`` below a folder, and the geometry of the first.
+    """Return the pairs ``*_unw_phase.tif`` and ``*_corr.tif`` below a folder, one item a burst or scene, and their geometry.
 
     Raises
     ------
     SourceError
-        If no file matches, one is broken, or two are of the same pair.
+        If no file matches, or one is broken.
     """
     phases = sorted(folder.rglob("*_unw_phase.tif"))
     if not phases:
         raise SourceError(f"{folder.name}: no HyP3 interferogram such as S1AA_..._unw_phase.tif below it")
-    return _stack(folder, phases, collection)
+    found = [item for some in _frames(phases) for item in _pairs(folder, some, collection)]
+    return _stack(sorted(found, key=lambda item: item.id), collection)
 
 
-def _stack(folder: Path, phases: list[Path], collection: str) -> Stack:
-    coherences = [path for phase in phases if (path := _beside(phase, "_corr.tif")).is_file()]
+def _frames(phases: Sequence[Path]) -> list[list[Path]]:
+    """The first product of each pair, then the second of those that have one, and so on."""
+    found: list[list[Path]] = []
+    seen: dict[Pair | None, int] = {}
+    for path in phases:
+        number = seen[pair_of(path)] = seen.get(pair_of(path), -1) + 1
+        if number == len(found):
+            found.append([])
+        found[number].append(path)
+    return found
+
+
+def _pairs(folder: Path, phases: Sequence[Path], collection: str) -> list[Item]:
+    """The items of products, no two of which are of one pair."""
+    beside = [
+        [path for phase in phases if (path := _beside(phase, ending)).is_file()]
+        for ending in ("_corr.tif", "_conncomp.tif")
+    ]
     options = PairOptions(baselines=_baselines(folder, phases))
-    pairs = pair_items(collection, phases, coherences, options)
-    files = [BandFile(band, path) for path, band in _geometry_files(phases[0]) if path.is_file()]
+    return [_of_burst(item) for item in pair_items(collection, phases, beside[0], options, components=beside[1])]
+
+
+def _of_burst(item: Item) -> Item:
+    burst = _BURST.match(Path(item.bands["unwrapped"].href).name)
+    return replace(item, properties={**item.properties, FRAME: burst[1]}) if burst else item
+
+
+def _stack(pairs: list[Item], collection: str) -> Stack:
+    geometry = [_geometry(item, collection, number) for number, item in enumerate(spread(pairs), start=1)]
+    return Stack(pairs, [item for found in geometry for item in found])
+
+
+def _geometry(pair: Item, collection: str, frame: int) -> list[Item]:
+    phase = Path(pair.bands["unwrapped"].href)
+    files = [BandFile(band, path) for path, band in _geometry_files(phase) if path.is_file()]
     text = "look vector from ground to satellite: elevation lv_theta, direction lv_phi anticlockwise from east (HyP3)"
-    return Stack(pairs, geometry_item(collection, files, parse_time(pairs[0].datetime), text))
+    return geometry_item(collection, files, parse_time(pair.datetime), text, frame)
 
 
 def _beside(phase: Path, ending: str) -> Path:
@@ -93,7 +127,7 @@ def _geometry_files(phase: Path) -> list[tuple[Path, Band]]:
     return [(_beside(phase, f"_{name}.tif"), band) for name, band in bands.items()]
 
 
-def _baselines(folder: Path, phases: list[Path]) -> dict[Pair, float]:
+def _baselines(folder: Path, phases: Sequence[Path]) -> dict[Pair, float]:
     """From the text file of each product, where it is there."""
     found = {}
     for path in phases:

@@ -107,7 +107,12 @@ def pair_of(path: Path) -> Pair | None:
 
 
 def pair_items(
-    collection: str, unwrapped: Iterable[Path], coherence: Iterable[Path], options: PairOptions
+    collection: str,
+    unwrapped: Iterable[Path],
+    coherence: Iterable[Path],
+    options: PairOptions,
+    *,
+    components: Iterable[Path] = (),
 ) -> list[Item]:
     """Return one item for each pair, in the order of its dates.
 
@@ -119,6 +124,8 @@ def pair_items(
         Files with both dates in their name or their folder's; coherence may lack some.
     options : PairOptions
         Wavelength, sign, nodata.
+    components : iterable of Path
+        Connected components of the unwrapping, named alike.
 
     Raises
     ------
@@ -131,7 +138,11 @@ def pair_items(
         raise SourceError(
             f"{len(phases)} unwrapped files; no unwrapped phase for {[name_of(pair) for pair in lonely[:5]]}"
         )
-    return [_item(collection, pair, phases[pair], coherences.get(pair), options) for pair in sorted(phases)]
+    classes = _by_pair(components, "connected components")
+    return [
+        _item(collection, pair, (phases[pair], coherences.get(pair), classes.get(pair)), options)
+        for pair in sorted(phases)
+    ]
 
 
 def _by_pair(paths: Iterable[Path], what: str) -> dict[Pair, Path]:
@@ -153,7 +164,8 @@ def name_of(pair: Pair) -> str:
     return f"{pair[0]:%Y%m%d}_{pair[1]:%Y%m%d}"
 
 
-def _item(collection: str, pair: Pair, phase: Path, coherence: Path | None, options: PairOptions) -> Item:
+def _item(collection: str, pair: Pair, files: tuple[Path, Path | None, Path | None], options: PairOptions) -> Item:
+    phase, coherence, components = files
     # A product that stores whole numbers says their step in its header.
     scale = inspect(phase).bands[0].scale * (1.0 if options.sign == "away" else -1.0)
     bands = [BandFile(Band("unwrapped", "", nodata=options.phase_nodata, unit="rad", scale=scale), phase)]
@@ -161,6 +173,8 @@ def _item(collection: str, pair: Pair, phase: Path, coherence: Path | None, opti
         _check_whole_numbers(coherence, options.coherence_scale)
         correlation = Band("coherence", "", nodata=options.coherence_nodata, scale=options.coherence_scale)
         bands.append(BandFile(correlation, coherence))
+    if components is not None:
+        bands.append(BandFile(Band("connected_components", "", role="quality"), components))
     start, end = (dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC) for day in pair)
     known: dict[str, Any] = {
         "start_datetime": format_time(start),

@@ -77,7 +77,7 @@ def _below(folder: Path, pattern: str) -> list[Path]:
     return sorted(path for path in folder.rglob(pattern) if path.is_file())
 
 
-def _geometry(folder: Path, collection: str, pair: Item) -> Item | None:
+def _geometry(folder: Path, collection: str, pair: Item) -> list[Item]:
     vectors = [next(iter(_below(folder, f"*.geo.{letter}.tif")), None) for letter in "ENU"]
     complete = [path for path in vectors if path is not None]
     files = vector_files(complete, nodata=0.0) if len(complete) == 3 else []

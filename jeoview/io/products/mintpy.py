@@ -116,13 +116,13 @@ def _pair_files(found: Contents, file: Path, index: int) -> list[BandFile]:
     return [BandFile(band, file) for band in bands]
 
 
-def _geometry(file: Path, collection: str, time: dt.datetime) -> Item | None:
+def _geometry(file: Path, collection: str, time: dt.datetime) -> list[Item]:
     path = next((found for found in sorted(file.parent.glob("geometry*.h5")) if is_hdf5(found)), None)
     if path is None:
-        return None
+        return []
     with contents(path) as found:
         if "X_FIRST" not in found.attributes:
-            return None
+            return []
         bands = [
             angle_band("incidence", "incidence", subdataset="incidenceAngle", nodata=0.0),
             angle_band("azimuth", "azimuth_north", subdataset="azimuthAngle", nodata=0.0),

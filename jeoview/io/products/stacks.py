@@ -17,12 +17,14 @@ from typing import Any, TypeVar
 from jeoview.catalog.items import Band, Item
 from jeoview.catalog.times import format_time
 from jeoview.errors import SourceError
+from jeoview.io.footprint import covered
 from jeoview.io.products.common import BandFile, Headers, make_item
 from jeoview.io.products.interferograms import Pair, name_of
 
 LOS = ("los_east", "los_north", "los_up")
 DEGREE = math.pi / 180.0
 SUFFIX = "-geometry"
+FRAME = "jeoview:frame"
 Part = TypeVar("Part")
 
 
@@ -33,19 +35,19 @@ class Stack:
     Parameters
     ----------
     pairs : list of Item
-        One a pair.
-    geometry : Item or None
+        One a pair; where a pair has several frames one a frame, of the same id.
+    geometry : sequence of Item
         Bands ``los_east``, ``los_north``, ``los_up``, or ``incidence`` and ``azimuth``, or ``height``; see
-        `geometry_item`.
+        `geometry_item`. One a frame, or none.
     """
 
     pairs: list[Item]
-    geometry: Item | None = None
+    geometry: Sequence[Item] = ()
 
     @property
     def items(self) -> list[Item]:
         """All items, of both collections."""
-        return [*self.pairs, *([self.geometry] if self.geometry else [])]
+        return [*self.pairs, *self.geometry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,25 +89,55 @@ class PairSource:
     properties: Mapping[str, Any] = field(default_factory=dict)
 
 
-def pair_list(collection: str, sources: Iterable[PairSource]) -> list[Item]:
+def pair_list(collection: str, sources: Iterable[PairSource], *, frames: bool = False) -> list[Item]:
     """Return the items of pairs in the order of their dates.
+
+    Parameters
+    ----------
+    collection : str
+        Its name.
+    sources : iterable of PairSource
+        In any order.
+    frames : bool
+        Whether a pair may have several: its frames, one item each.
 
     Raises
     ------
     SourceError
-        If a pair stands twice, or a file is broken.
+        If a pair stands twice and has no frames, or a file is broken.
     """
-    found: dict[Pair, PairSource] = {}
+    found: dict[Pair, list[PairSource]] = {}
     for source in sources:
-        if source.pair in found:
-            names = found[source.pair].files[0].path.name, source.files[0].path.name
+        same = found.setdefault(source.pair, [])
+        if same and not frames:
+            names = same[0].files[0].path.name, source.files[0].path.name
             raise SourceError(
                 f"the pair {name_of(source.pair)} stands twice, in {names[0]} and {names[1]}; put the products of each "
                 "frame in a folder of its own"
             )
-        found[source.pair] = source
+        same.append(source)
     headers: Headers = {}
-    return [_pair_item(collection, found[pair], headers) for pair in sorted(found)]
+    return [_pair_item(collection, source, headers) for pair in sorted(found) for source in found[pair]]
+
+
+def spread(items: Iterable[Item]) -> list[Item]:
+    """The frames that pairs are made of: the first item of each.
+
+    A frame is known by its name (``jeoview:frame``), else by its place: one that others cover is none of its own.
+    """
+    found: list[Item] = []
+    for item in items:
+        if not has_frame(found, item, 0.9):
+            found.append(item)
+    return found
+
+
+def has_frame(frames: Sequence[Item], frame: Item, share: float) -> bool:
+    """Whether a frame is among others: by its name, else by the share of its place that they cover."""
+    name = frame.properties.get(FRAME)
+    if name is not None:
+        return any(one.properties.get(FRAME) == name for one in frames)
+    return bool(frames) and covered(frame.bbox, [one.bbox for one in frames]) >= share
 
 
 def _pair_item(collection: str, source: PairSource, headers: Headers) -> Item:
@@ -131,9 +163,9 @@ def by_part(name: str, parts: Mapping[str, Part], stack: Callable[[Part, str], S
 
 
 def geometry_item(
-    collection: str, files: Sequence[BandFile], time: dt.datetime, convention: str, **properties: Any
-) -> Item | None:
-    """Return the item of the geometry of a stack, in a collection of its own; None where there is no file of it.
+    collection: str, files: Sequence[BandFile], time: dt.datetime, convention: str, frame: int = 1, **properties: Any
+) -> list[Item]:
+    """Return the item of the geometry of a stack, in a collection of its own; none where there is no file of it.
 
     Parameters
     ----------
@@ -147,13 +179,16 @@ def geometry_item(
         Any of the stack's.
     convention : str
         How the product says it.
+    frame : int
+        Which of the stack's frames it is of, from 1.
     **properties
         ``heights``: of the numbered bands, in metres.
     """
     if not files:
-        return None
+        return []
     known = {"jeoview:convention": convention, **{f"jeoview:{name}": value for name, value in properties.items()}}
-    return make_item(collection + SUFFIX, "geometry", time, files, known)
+    name = "geometry" if frame == 1 else f"geometry-{frame}"
+    return [make_item(collection + SUFFIX, name, time, files, known)]
 
 
 def vector_files(paths: Sequence[Path], nodata: float | None = None) -> list[BandFile]:
