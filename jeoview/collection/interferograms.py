@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,17 +15,17 @@ from jeoview.collection import corrections, inversion, network, noise, plots, re
 from jeoview.collection.areas import Geometry
 from jeoview.collection.corrections import Correction
 from jeoview.collection.empty import reference_note
-from jeoview.collection.files import as_path, matches, register
+from jeoview.collection.files import as_path, matches
 from jeoview.collection.frozen import freeze, ids_of, user_catalog
 from jeoview.collection.pixels import square, window
-from jeoview.collection.products import geometry_of, height_of, register_stack
+from jeoview.collection.products import geometry_of, height_of, register_pairs, register_stack
 from jeoview.collection.reference import centre_of
 from jeoview.engine import Engine
-from jeoview.errors import ParameterError, warn
+from jeoview.errors import ParameterError
 from jeoview.graph import digest
 from jeoview.image import Image, apply
 from jeoview.io.products import aria, flatsim, hyp3, licsar, mintpy, opera, pyrate
-from jeoview.io.products.interferograms import SENTINEL_1, Pair, PairOptions, Sign, pair_items
+from jeoview.io.products.interferograms import SENTINEL_1, Pair, PairOptions, Sign
 from jeoview.progress import Watch
 from jeoview.projection import Bounds, is_geographic
 from jeoview.quantities import METRES_PER_DEGREE, Window
@@ -130,7 +130,7 @@ class InterferogramCollection:
         options = PairOptions(wavelength, sign, nodata, None, coherence_scale, baselines or {})
         asked = as_path(unwrapped, "from_files")
         title = name or f"interferograms-{digest(str(asked.absolute()))[:12]}"
-        return _registered(title, matches(unwrapped), matches(coherence) if coherence else [], options)
+        return cls(register_pairs(title, matches(unwrapped), matches(coherence) if coherence else [], options))
 
     @classmethod
     def from_pyrate(cls, folder: str | Path, name: str | None = None) -> InterferogramCollection:
@@ -151,7 +151,10 @@ class InterferogramCollection:
 
     @classmethod
     def from_hyp3(cls, folder: str | Path, name: str | None = None) -> InterferogramCollection:
-        """HyP3 products (GAMMA and ISCE burst): ``*_unw_phase.tif``, ``*_corr.tif``, ``*_lv_theta.tif`` below a folder."""
+        """HyP3 products (GAMMA and ISCE burst): ``*_unw_phase.tif``, ``*_corr.tif``, ``*_lv_theta.tif`` below a folder.
+
+        Bursts or scenes of one pair are joined, as the frames of `from_aria` are; all must lie in one UTM zone.
+        """
         return cls(register_stack(folder, name, hyp3.stack))
 
     @classmethod
@@ -161,7 +164,18 @@ class InterferogramCollection:
 
     @classmethod
     def from_aria(cls, folder: str | Path, name: str | None = None, *, height: float = 0.0) -> InterferogramCollection:
-        """ARIA S1-GUNW files of one frame; baselines are those at ``height`` metres above the ellipsoid."""
+        """ARIA S1-GUNW files of one track; baselines are those at ``height`` metres above the ellipsoid.
+
+        Frames of one pair are joined where they overlap: each gets the constant, and each connected component the whole
+        cycles, that make its phase continue; of a pixel of several frames the first is shown. What was added, and how
+        well it fits, stands in the item's ``jeoview:frames`` and ``jeoview:seams``; opening measures it once. Warnings name
+        pairs that lack frames, and frames that overlap no other of their pair (left out) or do not fit them.
+
+        Raises
+        ------
+        SourceError
+            If files are of several tracks, a frame stands twice, or frames have unlike pixels or no overlap.
+        """
         return cls(register_stack(folder, name, aria.stack, height=height))
 
     @classmethod
@@ -382,17 +396,3 @@ class InterferogramCollection:
                 "keeps an arbitrary constant"
             )
         return self.place
-
-
-def _registered(
-    name: str, unwrapped: Sequence[Path], coherence: Sequence[Path], options: PairOptions
-) -> InterferogramCollection:
-    items = pair_items(name, unwrapped, coherence, options)
-    without = [item.id for item in items if "coherence" not in item.bands]
-    if coherence and without:
-        warn(
-            f"from_files: {len(without)} of {len(items)} pairs have no file of coherence, the first {without[0]}: weights, "
-            "masks and means of coherence leave them out",
-        )
-    register(name, f"Interferograms {name}", items)
-    return InterferogramCollection(name)

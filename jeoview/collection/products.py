@@ -12,11 +12,12 @@ from jeoview.collection import files
 from jeoview.collection.files import as_path, register
 from jeoview.collection.frames import join_frames
 from jeoview.collection.frozen import freeze, user_catalog
-from jeoview.errors import CollectionError, ParameterError, SourceError
+from jeoview.errors import CollectionError, ParameterError, SourceError, warn
 from jeoview.graph import digest
 from jeoview.image import Image, apply
 from jeoview.io.etag import file_etag
 from jeoview.io.products import licsbas, opera
+from jeoview.io.products.interferograms import PairOptions, pair_items
 from jeoview.io.products.results import result_of
 from jeoview.io.products.stacks import LOS, SUFFIX, Result, Stack
 from jeoview.io.write import BandText, CogProfile, write_cog
@@ -54,6 +55,25 @@ def register_stack(folder: str | Path, name: str | None, read: Callable[[Path, s
     if stack.geometry or title + SUFFIX in catalog.collections():
         register(title + SUFFIX, f"Geometry of {title}", list(stack.geometry))
     return title
+
+
+def register_pairs(name: str, unwrapped: Sequence[Path], coherence: Sequence[Path], options: PairOptions) -> str:
+    """Put pairs of plain files into the catalogue; returns the collection's name.
+
+    Raises
+    ------
+    SourceError
+        As `pair_items`.
+    """
+    items = pair_items(name, unwrapped, coherence, options)
+    without = [item.id for item in items if "coherence" not in item.bands]
+    if coherence and without:
+        warn(
+            f"from_files: {len(without)} of {len(items)} pairs have no file of coherence, the first {without[0]}: weights, "
+            "masks and means of coherence leave them out",
+        )
+    register(name, f"Interferograms {name}", items)
+    return name
 
 
 # -- geometry ------------------------------------------------------------------------------------

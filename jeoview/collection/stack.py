@@ -156,7 +156,7 @@ def originals(name: str, items: Sequence[Item]) -> tuple[str, Sequence[Item]]:
 def single(name: str, items: Sequence[Item]) -> tuple[str, Sequence[Item]]:
     """A collection and some of its items to be read alone: the files, of which a copy would be read with all layers."""
     found = originals(*current(name, items))
-    there = all(Path(band.href).exists() for item in found[1] for band in item.bands.values())
+    there = all(Path(href).exists() for item in found[1] for band in item.bands.values() for href, _ in band.files)
     return found if there else (name, items)
 
 
@@ -331,7 +331,7 @@ def _copied(
 
 def _files(item: Item) -> list[str]:
     # Two files may share an etag: size and time alone.
-    return [band.href for _, band in sorted(item.bands.items())]
+    return [href for _, band in sorted(item.bands.items()) for href, _ in band.files]
 
 
 def _etags(item: Item) -> dict[str, str]:

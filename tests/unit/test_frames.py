@@ -20,9 +20,10 @@ from jeoview.collection import frames as joining
 from jeoview.collection.seams import CYCLE, Node, seam_of, solve
 from jeoview.engine import Engine
 from jeoview.errors import SourceError
-from jeoview.grid import Grid, Lattice, region_grid
+from jeoview.grid import Grid, Lattice
 from jeoview.image import Image
 from jeoview.io.reader import Reader
+from jeoview.region import region_grid
 from tests.contracts.test_seams import assert_seamless
 from tests.unit import product_files as made
 
