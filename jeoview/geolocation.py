@@ -126,9 +126,7 @@ class Geolocation:
 
     def positions(self, target: Grid) -> Positions:
         """Rows and columns of all pixel centres of a grid."""
-        where = positions(_DEGREES, target)
-        lat, lon = np.empty(target.shape), np.empty(target.shape)
-        warp_kernel.dense(where.nodes, where.window, lat, lon)
+        lat, lon = dense_positions(_DEGREES, target)
         return Positions(self._inverse(lon * _UNIT, lat * _UNIT), (1, 0, 0), 0.0)
 
     def outline(self) -> tuple[Floats, Floats]:
@@ -148,21 +146,27 @@ class Geolocation:
 
 @dataclass(frozen=True, eq=False)
 class LookupTable:
-    """A table on a map that says for each of its pixels which of the sensor's lies there.
+    """A table on a map that says for each of its pixels which of the sensor's lies there; all of it, or a part.
 
     Parameters
     ----------
     placement : Placement
-        The table on the Earth.
-    table : (2, y, x) float32
-        Row and column of the sensor at the centres of the table's pixels, edge convention; NaN where none is known.
+        The whole table on the Earth.
+    nodes : (2, y, x) float32
+        Row and column of the sensor, edge convention, at the centres of the table's pixels that are held; NaN where none is known.
     shape : (int, int)
         Rows and columns of the sensor.
+    every : int
+        Pixels of the table from node to node, counted from its first pixel.
+    corner : (int, int)
+        Row and column of the first node, in nodes.
     """
 
     placement: Placement
-    table: NDArray[np.float32]
+    nodes: NDArray[np.float32]
     shape: tuple[int, int]
+    every: int = 1
+    corner: tuple[int, int] = (0, 0)
 
     @classmethod
     def of(
@@ -171,14 +175,15 @@ class LookupTable:
         placement: Placement,
         shape: tuple[int, int],
         looks: tuple[int, int] = (1, 1),
+        every: int = 1,
     ) -> LookupTable:
-        """The table of lines and samples as files hold them.
+        """The whole table of lines and samples as files hold them.
 
         Parameters
         ----------
         places : (float32, float32)
-            (y, x) of lines and samples: 0 is the centre of the first pixel. Both 0, or NaN: not known.
-        placement, shape
+            (y, x) of lines and samples, see `nodes_of`.
+        placement, shape, every
             As of the class.
         looks : (int, int)
             Rows and columns of the sensor in one line and sample.
@@ -188,14 +193,8 @@ class LookupTable:
         SourceError
             If fewer than 2 x 2 pixels of the table lie in the images.
         """
-        lines, samples = places
-        table = np.stack([(axis + np.float32(0.5)) * np.float32(n) for axis, n in zip(places, looks, strict=True)])
-        unknown = ((lines == 0.0) & (samples == 0.0)) | ~np.isfinite(lines) | ~np.isfinite(samples)
-        # Far outside stand marks such as -9999, never a neighbour of a pixel.
-        unknown |= np.logical_or.reduce([np.abs(axis / n - 0.5) > 1.0 for axis, n in zip(table, shape, strict=True)])
-        table[:, unknown] = np.nan
-        found = cls(placement, np.ascontiguousarray(table, dtype=np.float32), shape)
-        if min(lines.shape) < 2 or found._inside.sum() < 4:
+        found = cls(placement, nodes_of(places, shape, looks), shape, every)
+        if min(found.nodes.shape[1:]) < 2 or found._inside.sum() < 4:
             raise SourceError(
                 f"the look-up table has {found._inside.sum()} places in the images of {shape[0]} x {shape[1]} pixels; "
                 "expected the sample (range) and the line (azimuth), from 0, at every pixel of a map"
@@ -204,25 +203,22 @@ class LookupTable:
 
     @cached_property
     def _inside(self) -> NDArray[np.bool_]:
-        (rows, cols), (height, width) = self.table, self.shape
+        (rows, cols), (height, width) = self.nodes, self.shape
         return np.asarray((rows >= 0.0) & (rows < height) & (cols >= 0.0) & (cols < width))
 
     def middle(self, crs: str) -> tuple[Floats, Floats]:
         """The place of the pixel of the table that lies nearest to the middle of the sensor's."""
-        away = sum(np.abs(axis / size - 0.5) for axis, size in zip(self.table, self.shape, strict=True))
+        away = sum(np.abs(axis / size - 0.5) for axis, size in zip(self.nodes, self.shape, strict=True))
         row, col = np.unravel_index(int(np.nanargmin(np.asarray(away))), self._inside.shape)
         return transform(self.placement.crs, crs, *self._places([row + 0.5], [col + 0.5]))
 
     def locate(self, crs: str, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Rows and columns of places; NaN outside."""
-        return self._looked_up(*pixels_of(self.placement, *transform(crs, self.placement.crs, x, y)))
+        return self.at(*pixels_of(self.placement, *transform(crs, self.placement.crs, x, y)))
 
     def positions(self, target: Grid) -> Positions:
         """Rows and columns of all pixel centres of a grid."""
-        where = positions(self.placement, target)
-        down, right = np.empty(target.shape), np.empty(target.shape)
-        warp_kernel.dense(where.nodes, where.window, down, right)
-        return Positions(self._looked_up(down, right), (1, 0, 0), 0.0)
+        return Positions(self.at(*dense_positions(self.placement, target)), (1, 0, 0), 0.0)
 
     def outline(self) -> tuple[Floats, Floats]:
         """Longitudes and latitudes around the places that lie in the images, with a pixel of the table to spare."""
@@ -238,15 +234,54 @@ class LookupTable:
 
     def _places(self, rows: Sequence[float], cols: Sequence[float]) -> tuple[Floats, Floats]:
         a, b, c, d, e, f = self.placement.transform
-        row, col = np.asarray(rows, dtype=np.float64), np.asarray(cols, dtype=np.float64)
+        row, col = (
+            (np.asarray(axis) - 0.5 + first) * self.every + 0.5
+            for axis, first in zip((rows, cols), self.corner, strict=True)
+        )
         return a * col + b * row + c, d * col + e * row + f
 
-    def _looked_up(self, down: Floats, right: Floats) -> tuple[Floats, Floats]:
+    def at(self, down: Floats, right: Floats) -> tuple[Floats, Floats]:
+        """Rows and columns of the sensor at places among the pixels of the whole table; NaN outside of what is held."""
         if self.placement.period:
             right = right % self.placement.period
+        if self.every > 1:
+            down, right = ((axis - 0.5) / self.every + 0.5 for axis in (down, right))
+        # To take a whole number away is exact: a place has the same bits whatever part of the table is held.
+        down, right = down - self.corner[0], right - self.corner[1]
         rows, cols = np.empty(down.shape), np.empty(down.shape)
-        kernel.look_up(down.ravel(), right.ravel(), self.table, rows.reshape(-1), cols.reshape(-1))
+        kernel.look_up(down.ravel(), right.ravel(), self.nodes, rows.reshape(-1), cols.reshape(-1))
         return _only_inside(rows, cols, self.shape)
+
+
+def nodes_of(
+    places: tuple[NDArray[np.float32], NDArray[np.float32]], shape: tuple[int, int], looks: tuple[int, int]
+) -> NDArray[np.float32]:
+    """(2, y, x) rows and columns of the sensor, edge convention, of lines and samples as files hold them.
+
+    Parameters
+    ----------
+    places : (float32, float32)
+        (y, x) of lines and samples: 0 is the centre of the first pixel. Both 0, or NaN: not known.
+    shape : (int, int)
+        Rows and columns of the sensor.
+    looks : (int, int)
+        Rows and columns of the sensor in one line and sample.
+    """
+    lines, samples = places
+    table = np.stack([(axis + np.float32(0.5)) * np.float32(n) for axis, n in zip(places, looks, strict=True)])
+    unknown = ((lines == 0.0) & (samples == 0.0)) | ~np.isfinite(lines) | ~np.isfinite(samples)
+    # Far outside stand marks such as -9999, never a neighbour of a pixel.
+    unknown |= np.logical_or.reduce([np.abs(axis / n - 0.5) > 1.0 for axis, n in zip(table, shape, strict=True)])
+    table[:, unknown] = np.nan
+    return np.ascontiguousarray(table, dtype=np.float32)
+
+
+def dense_positions(source: Placement, target: Grid) -> tuple[Floats, Floats]:
+    """Rows and columns among a source's pixels of every pixel centre of a grid."""
+    where = positions(source, target)
+    down, right = np.empty(target.shape), np.empty(target.shape)
+    warp_kernel.dense(where.nodes, where.window, down, right)
+    return down, right
 
 
 def _only_inside(rows: Floats, cols: Floats, shape: tuple[int, int]) -> tuple[Floats, Floats]:

@@ -19,7 +19,7 @@ from jeoview.errors import ParameterError, SourceError
 from jeoview.geolocation import LookupTable
 from jeoview.grid import Grid, Lattice
 from jeoview.image import Image
-from jeoview.native import tabulated
+from jeoview.native import LargeTable, tabulated
 from jeoview.projection import transform
 from jeoview.raster import Raster
 from jeoview.warp import Placement
@@ -179,25 +179,84 @@ def test_between_the_nodes_and_beside_holes() -> None:
     assert np.isnan(rows[[2, 3, 5, 6, 7]]).all()
 
 
-def seen_by_table(shape: tuple[int, int]) -> LookupTable:
-    """The table of the scene as it is read from a file."""
-    whole = Grid(Lattice(UTM, (10.0, 10.0), 499_600.0, 4_800_200.0), 0, 0, 110, 140)
-
-    def read(grid: Grid) -> NDArray[Any]:
-        row, col = position(*np.meshgrid(grid.x, grid.y))
-        return ((col - 0.5) + 1j * (row - 0.5)).astype(np.complex64)[None]
-
-    return tabulated(read, whole, shape)
+WHOLE = Grid(Lattice(UTM, (10.0, 10.0), 499_600.0, 4_800_200.0), 0, 0, 110, 140)
 
 
-@pytest.mark.parametrize("most", [12_000, 4_000])
-def test_a_large_table_is_thinned_out(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+def rough(grid: Grid) -> NDArray[Any]:
+    """A table with the displacements of a terrain of several pixels from node to node."""
+    row, col = position(*np.meshgrid(grid.x, grid.y))
+    random = np.random.default_rng(3).normal(scale=2.0, size=(2, *WHOLE.shape))
+    rows, cols = grid.window_of(grid) if grid == WHOLE else WHOLE.window_of(grid)
+    return ((col - 0.5 + random[0, rows, cols]) + 1j * (row - 0.5 + random[1, rows, cols])).astype(np.complex64)[None]
+
+
+@pytest.mark.parametrize("most", [12_000, 700])
+def test_a_large_table_is_exact_around_a_tile(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """What is not held in memory is read around a tile: the positions of the whole table, to the bit."""
+    held = tabulated(rough, WHOLE, SHAPE)
+    assert isinstance(held, LookupTable)
     monkeypatch.setattr(native, "MAX_TABLE", most)
     monkeypatch.setattr(native, "STRIP", 700)
-    where = seen_by_table(SHAPE)
-    assert where.table[0].size <= most
-    row, col = np.array([3.2, 55.5, 30.0]), np.array([5.1, 77.7, 3.0])
-    np.testing.assert_allclose(where.locate(UTM, *place(row, col)), [row, col], atol=1e-2)
+    read: list[Grid] = []
+
+    def counted(grid: Grid) -> NDArray[Any]:
+        read.append(grid)
+        return rough(grid)
+
+    large = tabulated(counted, WHOLE, SHAPE)
+    assert isinstance(large, LargeTable)
+    assert large.thin.nodes[0].size <= most
+    assert np.array_equal(large.outline()[0], large.thin.outline()[0])
+    for target in (grid_at(18, 9.002, 43.351, 60, 50), grid_at(15, 8.999, 43.3525, 140, 150)):
+        read.clear()
+        found, expected = large.positions(target).nodes, held.positions(target).nodes
+        assert np.isfinite(expected[0]).sum() > 1500
+        for one, other in zip(found, expected, strict=True):
+            assert one.tobytes() == other.tobytes()
+        whole = sum(grid.height * grid.width for grid in read)
+        assert whole <= 1.1 * target.height * target.width + 300 or whole <= WHOLE.height * WHOLE.width
+    # A click is a place alone.
+    x, y = place(np.array([31.7]), np.array([40.2]))
+    assert large.locate(UTM, x, y) == held.locate(UTM, x, y)
+
+
+def test_a_large_table_on_coarse_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the map's pixels are larger than the table's, nodes are no farther apart than these; tiles agree to the bit."""
+    held = tabulated(rough, WHOLE, SHAPE)
+    monkeypatch.setattr(native, "MAX_TABLE", 700)
+    large = tabulated(rough, WHOLE, SHAPE)
+    assert isinstance(large, LargeTable)
+    assert large.thin.every == 5
+    for zoom, every in ((14, 1), (13, 1), (12, 1), (11, 2), (10, 5)):
+        target = grid_at(zoom, 8.994, 43.356, 60, 70)
+        found, expected = large.positions(target), held.positions(target)
+        part = Grid(target.lattice, target.row + 7, target.col + 5, 30, 40)
+        for axis, (one, other) in enumerate(zip(found.nodes, expected.nodes, strict=True)):
+            assert large.positions(part).nodes[axis].tobytes() == one[7:37, 5:45].tobytes()
+            if every == 1:
+                assert one.tobytes() == other.tobytes()
+        assert np.isfinite(found.nodes[0]).any()
+
+
+def test_tiles_by_a_large_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = with_table(tmp_path)
+    held = [render(image, grid_at(17, 8.999, 43.3525, 300, 300)) for image in results(stack)]
+    Engine.default().forget()
+    monkeypatch.setattr(native, "MAX_TABLE", 700)
+    monkeypatch.setattr("jeoview.engine._DEFAULT", {})
+    again = SlcCollection(stack.name)
+    for image, expected in zip(results(again), held, strict=True):
+        shown = render(image, grid_at(17, 8.999, 43.3525, 300, 300))
+        assert np.isfinite(expected).any()
+        assert shown.tobytes() == expected.tobytes()
+
+        def tile(grid: Grid, view: Grid, image: Image = image) -> Raster:
+            return Engine.default().render(image.node, grid, view=view)
+
+        for zoom in (12, 15):
+            area = grid_at(zoom, 8.9975, 43.3535, 70, 60)
+            assert np.isfinite(assert_seamless(tile, area, area, 19).array).any()
+    assert isinstance(Engine.default()._scenes.locate(stack.image().node), LargeTable)
 
 
 def test_tables_that_are_none(tmp_path: Path) -> None:
