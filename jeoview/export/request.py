@@ -204,7 +204,8 @@ def _shows_scenes(series: Node) -> bool:
 def extent(schema: Schema, crs: str, resolution: Resolution | None = None) -> Bounds:
     """The image's own extent, grown to whole pixels: grids of whole metres then keep the pixels of the source.
 
-    One that is whole pixels already stays, and so does one in degrees: its corner is that of the source's first pixel.
+    One that is whole pixels already stays. One in degrees keeps its upper left corner, that of the source's first pixel, and
+    loses a last row or column whose middle lies outside of it: nothing could stand there.
 
     Raises
     ------
@@ -214,18 +215,23 @@ def extent(schema: Schema, crs: str, resolution: Resolution | None = None) -> Bo
     if schema.bbox is None:
         raise ParameterError("the image says no extent; give bounds=(west, south, east, north)")
     area = transform_bounds(WGS84, crs, schema.bbox)
-    if crs == WGS84:
-        return area
+    west, south, east, north = area
     try:
         dx, dy = resolution if isinstance(resolution, (tuple, list)) else (resolution, resolution)
-        (west, east), (south, north) = (
-            _whole(area[axis], area[axis + 2], float(step), crs)  # type: ignore[arg-type]
-            for axis, step in enumerate((dx, dy))
-        )
+        dx, dy = float(dx), float(dy)  # type: ignore[arg-type]
+        if crs == WGS84:
+            return west, north - _held(north - south, dy), west + _held(east - west, dx), north
+        (west, east), (south, north) = _whole(west, east, dx, crs), _whole(south, north, dy, crs)
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         # No resolution, or one that `region_grid` has the words for.
         return area
     return west, south, east, north
+
+
+def _held(length: float, step: float) -> float:
+    """A length in degrees, less the part of a last pixel whose middle lies beyond it."""
+    pixels = length / step
+    return length if pixels <= 1 or pixels % 1 >= 0.5 or pixels % 1 < slack(step, WGS84) else math.floor(pixels) * step
 
 
 def _whole(low: float, high: float, step: float, crs: str) -> tuple[float, float]:

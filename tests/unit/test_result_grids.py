@@ -207,3 +207,32 @@ def test_what_left_the_sensor_or_needs_the_map_says_so(
     with pytest.warns(UserWarning, match="no pixel is valid in this window of the sensor"):
         amplitude.mask(amplitude < 0).to_numpy(crs=crs, progress=False)
     assert list(tmp_path.glob("*.csv")) == []
+
+
+# ---------------------------------------------------------------- one number for pixels that are not square
+
+
+@pytest.mark.parametrize("step", [0.00015433, 0.0005, 0.00031, 0.001, 0.0013, 0.02, 0.15])
+def test_no_row_or_column_stands_beside_the_extent(step: float, data_dir: Path, jeoview_home: Path) -> None:
+    """The pixels of the file are 0.00015433 by 0.00015438 degrees; 0 is no data."""
+    assert jeoview_home.exists()
+    file = data_dir / "eo-tools-morocco-ifg" / "coh_vv.tif"
+    with rasterio.open(file) as opened:
+        stored, inverse = opened.read(1), ~opened.transform
+        west, north = opened.transform.c, opened.transform.f
+        wide, high = opened.width * opened.transform.a, -opened.height * opened.transform.e
+    found = np.asarray(jv.open(str(file)).to_numpy(resolution=step, progress=False))[0]
+    # As many pixels as have their middle inside, and at least one.
+    assert found.shape == (max(int(high / step + 0.5), 1), max(int(wide / step + 0.5), 1))
+    if step == 0.00015433:
+        assert found.shape == stored.shape
+        cols, rows = np.meshgrid(*(np.arange(size) for size in found.shape[::-1]))
+        col, row = inverse * (west + (cols + 0.5) * step, north - (rows + 0.5) * step)
+        expected = stored[np.floor(row).astype(int), np.floor(col).astype(int)]
+        np.testing.assert_array_equal(found, np.where(expected == 0, np.nan, expected))
+
+
+def test_bounds_that_are_given_are_covered(data_dir: Path, jeoview_home: Path) -> None:
+    assert jeoview_home.exists()
+    image = jv.open(str(data_dir / "eo-tools-morocco-ifg" / "coh_vv.tif"))
+    assert np.asarray(image.to_numpy(bounds=image.bbox, resolution=0.00015433, progress=False)).shape == (1, 553, 674)
