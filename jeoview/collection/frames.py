@@ -109,6 +109,15 @@ def _described(joined: Item | None, frames: Sequence[Item]) -> Item:
     return replace(joined, properties={**properties, **measured})
 
 
+def frames_note(items: Sequence[Item]) -> list[str]:
+    """A line on how many frames the pairs are joined from; none where they are not."""
+    counts = [max(len(item.properties.get(FRAMES, ())), 1) for item in items]
+    if max(counts, default=1) == 1:
+        return []
+    fewest = "" if min(counts) == max(counts) else f"{min(counts)} to "
+    return [f"pairs joined from {fewest}{max(counts)} frames"]
+
+
 # -- what is refused or said ---------------------------------------------------------------------
 
 

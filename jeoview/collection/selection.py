@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jeoview.collection.areas import read_area
 from jeoview.collection.corrections import applied
+from jeoview.collection.frames import frames_note
 from jeoview.collection.measures import LoopMeasure, Reading, Survey, survey
 from jeoview.collection.network import ByDates, ByPixels, Sieve, best_of, dates_of, root_mean_square
 from jeoview.collection.said import check_dates, warn_of_coherence, without
@@ -360,7 +361,7 @@ def subset_note(subsets: Sequence[Sequence[str]]) -> str:
 
 def story(stack: InterferogramCollection) -> list[str]:
     """Lines on what was removed, which subsets arise, and which reference holds."""
-    lines = list(stack.steps)
+    lines = [*frames_note(stack.items), *stack.steps]
     parts = stack.subsets()
     if len(parts) > 1:
         lines += [f"subset {k}: {len(part)} dates, {part[0]} to {part[-1]}" for k, part in enumerate(parts, start=1)]

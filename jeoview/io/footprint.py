@@ -57,11 +57,13 @@ def footprint(crs: str, affine: Sequence[float], shape: tuple[int, int]) -> tupl
 
 def covered(box: Bounds, others: Sequence[Bounds]) -> float:
     """Share of a box in degrees that other ones cover together: 0 to 1."""
-    area = shapely.box(*box)
-    return (
-        float(shapely.area(shapely.intersection(area, shapely.union_all([shapely.box(*one) for one in others]))))
-        / area.area
-    )
+    west, south, east, north = box
+    area = (east - west) * (north - south)
+    if len(others) == 1:
+        left, bottom, right, top = others[0]
+        return max(min(east, right) - max(west, left), 0.0) * max(min(north, top) - max(south, bottom), 0.0) / area
+    together = shapely.union_all([shapely.box(*one) for one in others])
+    return float(shapely.area(shapely.intersection(shapely.box(*box), together))) / area
 
 
 def _outline(affine: Sequence[float], shape: tuple[int, int]) -> tuple[Floats, Floats]:

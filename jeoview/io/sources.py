@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jeoview.catalog.items import Part
-from jeoview.errors import SourceError
+from jeoview.errors import RefusedError, SourceError
 from jeoview.io import access
 from jeoview.io.blocks import Block, BlockSource, ByteCache
 from jeoview.io.gdal import Handles, open_gdal
@@ -85,7 +85,7 @@ class Sources:
 
     def _open_parts(self, info: BandLike) -> Opened:
         """The files of a joined band as one source, put together anew where one of them was opened anew."""
-        files = tuple(self._open_file(file) for part in info.parts for file in (part, part.classes) if file is not None)
+        files = tuple(self._open_part(file) for part in info.parts for file in (part, part.classes) if file is not None)
         with self._lock:
             known = self._joined.get(info.parts)
         if known is not None and known[0] == files:
@@ -96,6 +96,12 @@ class Sources:
             while len(self._joined) > MAX_SOURCES:
                 self._joined.popitem(last=False)
         return opened
+
+    def _open_part(self, file: FileLike) -> Opened:
+        try:
+            return self._open_file(file)
+        except (SourceError, RefusedError) as error:
+            raise type(error)(f"{Path(file.href).name}: {error}") from error
 
     def _open_file(self, info: FileLike) -> Opened:
         key = (info.href, info.subdataset)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from jeoview.catalog.stac import from_stac, to_stac
 from jeoview.collection import frames as joining
 from jeoview.collection.seams import CYCLE, Node, seam_of, solve
 from jeoview.engine import Engine
-from jeoview.errors import SourceError
+from jeoview.errors import RefusedError, SourceError
 from jeoview.grid import Grid, Lattice
 from jeoview.image import Image
 from jeoview.io.reader import Reader
@@ -236,6 +237,38 @@ def test_opened_again_nothing_is_measured_until_a_file_changes(tmp_path: Path, m
     made.aria(tmp_path, DAYS[1], DAYS[0], frame, "140216", place=(280, 0))
     assert jv.InterferogramCollection.from_aria(tmp_path, "again").image().node.key != key
     assert asked == ["20200101_20200218"]
+
+
+def test_joined_pixels_are_those_of_the_files(tmp_path: Path) -> None:
+    """To the last bit: the numbers of each file, its constant added, the first frame on top."""
+    stack = jv.InterferogramCollection.from_aria(gunw(tmp_path, World.of(), noise=0.3, pairs=PAIRS[:1]), "plain")
+    (item,) = stack.items
+    plain = np.full((ROWS, COLS), np.nan, np.float32)
+    for (name, added), (first, end) in zip(item.properties["jeoview:frames"], CUTS.values(), strict=True):
+        with h5py.File(tmp_path / name) as file:
+            stored = file["science/grids/data/unwrappedPhase"][()]
+        values = np.where(stored == 0, np.nan, -stored.astype(np.float64) + added).astype(np.float32)
+        window = plain[first:end]
+        window[np.isnan(window)] = values[np.isnan(window)]
+    np.testing.assert_array_equal(render(stack.image()["unwrapped"])[0, 0], plain)
+    assert "pairs joined from 3 frames" in stack.reference(lon=made.WEST + 0.06, lat=made.NORTH - 0.05).report()
+
+
+def test_files_of_a_pair_that_are_gone_or_must_not_be_read(tmp_path: Path) -> None:
+    stack = jv.InterferogramCollection.from_aria(gunw(tmp_path / "a", World.of(), pairs=PAIRS[:1]), "gone")
+    (item,) = stack.items
+    part = item.bands["unwrapped"].parts[2]
+    outside = replace(part, href=str(tmp_path / "elsewhere.nc"))
+    (tmp_path / "elsewhere.nc").write_bytes(Path(part.href).read_bytes())
+    band = replace(item.bands["unwrapped"], parts=(*item.bands["unwrapped"].parts[:2], outside))
+    reader = Reader(cache_bytes=1 << 24, roots=(tmp_path / "a",))
+    assert np.isfinite(reader.read(item, ["unwrapped"], WHOLE, "nearest")).any()
+    with pytest.raises(RefusedError, match=r"elsewhere\.nc: the file lies outside"):
+        reader.read(replace(item, bands={"unwrapped": band}), ["unwrapped"], WHOLE, "nearest")
+    Path(part.href).unlink()
+    with pytest.raises(SourceError, match=r"20200101_20200218.*-140216-.*\.nc: ") as error:
+        reader.read(item, ["unwrapped"], WHOLE, "nearest")
+    assert str(tmp_path) not in str(error.value)
 
 
 def test_pairs_that_lack_a_frame_are_named(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ import jeoview as jv
 from jeoview.catalog import CollectionInfo, Query
 from jeoview.cli import main
 from jeoview.collection.frozen import user_catalog
-from jeoview.errors import ParameterError
+from jeoview.errors import ParameterError, SourceError
 from jeoview.io.products import scan_folder
 from tests.unit import product_files as made
 
@@ -87,6 +87,18 @@ def test_bursts_and_tracks_of_hyp3(tmp_path: Path, kind: str) -> None:
     # (30741 - 73) mod 175 + 1 = 44
     expected = {"hyp3-30741_IW2-VV", "hyp3-30748_IW2-VV"} if kind == "burst" else {"hyp3-track-044", "hyp3-track-051"}
     assert set(names(tmp_path / "hyp3")) == expected
+    if kind == "track":
+        with pytest.raises(SourceError, match="products of track-044, track-051"):
+            jv.InterferogramCollection.from_hyp3(tmp_path / "hyp3")
+
+
+def test_scenes_of_one_pair_of_hyp3_are_left_to_the_reader_that_joins_them(tmp_path: Path) -> None:
+    for second in ("00", "25"):
+        stem = f"S1AA_20200101T1700{second}_20200113T1700{second}_VVP012_INT80_G_ueF_AB{second}"
+        made.write_tif(tmp_path / "hyp3" / stem / f"{stem}_unw_phase.tif", PHASE)
+    ((_, reason),) = scan_folder(tmp_path / "hyp3").skipped
+    assert "2 scenes of one pair" in reason
+    assert "from_hyp3(folder) joins them" in reason
 
 
 def test_the_folder_of_pairs_of_a_licsar_frame_is_enough(tmp_path: Path) -> None:

@@ -39,9 +39,18 @@ def recognise(folder: Path) -> list[Item] | None:
     parts: dict[str, list[Path]] = {}
     for path in here:
         parts.setdefault(_part(path, folder), []).append(path)
-    return (
-        by_part(folder.name, parts, lambda phases, name: _stack(_pairs(folder, phases, name), name)) if parts else None
-    )
+    return by_part(folder.name, parts, lambda phases, name: _apart(folder, phases, name)) if parts else None
+
+
+def _apart(folder: Path, phases: Sequence[Path], collection: str) -> Stack:
+    """The stack of a burst or track, where no pair has several scenes: joining them reads pixels, which is not done here."""
+    frames = _frames(phases)
+    if len(frames) > 1:
+        raise SourceError(
+            f"{len(frames)} scenes of one pair, such as {frames[0][0].name} and {frames[1][0].name}; "
+            "jeoview.InterferogramCollection.from_hyp3(folder) joins them"
+        )
+    return _stack(_pairs(folder, phases, collection), collection)
 
 
 def _part(phase: Path, folder: Path) -> str:
@@ -67,6 +76,9 @@ def stack(folder: Path, collection: str) -> Stack:
     phases = sorted(folder.rglob("*_unw_phase.tif"))
     if not phases:
         raise SourceError(f"{folder.name}: no HyP3 interferogram such as S1AA_..._unw_phase.tif below it")
+    tracks = sorted({part for path in phases if (part := _part(path, folder)).startswith("track-")})
+    if len(tracks) > 1:
+        raise SourceError(f"{folder.name}: products of {', '.join(tracks)}; put those of each into a folder of its own")
     found = [item for some in _frames(phases) for item in _pairs(folder, some, collection)]
     return _stack(sorted(found, key=lambda item: item.id), collection)
 
