@@ -17,6 +17,8 @@ from jeoview.scenes import layer_date
 from jeoview.settings import settings
 from jeoview.store import shared_store
 
+PHASE, MASK = "unwrapped", "recommended_mask"
+
 
 def user_catalog() -> Catalog:
     """The catalogue that the settings name."""
@@ -88,6 +90,21 @@ def freeze(info: CollectionInfo, items: Sequence[Item], resampling: str = "neare
             "is_complex": any("complex" in band.data_type for item in items for band in item.bands.values()) or None,
         },
     )
+
+
+def freeze_pairs(info: CollectionInfo, items: Sequence[Item]) -> Image:
+    """Interferograms as a stack; phase that the product's own ``recommended_mask`` does not recommend is NaN.
+
+    Parameters
+    ----------
+    info, items
+        As `freeze`.
+    """
+    stack = freeze(info, items, stack="pairs")
+    if not {PHASE, MASK} <= set(stack.bands):
+        return stack
+    trusted = apply("mask", (stack[PHASE], stack[MASK]), {})
+    return apply("join_bands", (trusted, stack[tuple(band for band in stack.bands if band != PHASE)]), {})
 
 
 def store_items(collection: str, items: Sequence[Item]) -> str:

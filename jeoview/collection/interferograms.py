@@ -16,7 +16,7 @@ from jeoview.collection.areas import Geometry
 from jeoview.collection.corrections import Correction
 from jeoview.collection.empty import reference_note
 from jeoview.collection.files import as_path, matches
-from jeoview.collection.frozen import freeze, ids_of, user_catalog
+from jeoview.collection.frozen import freeze_pairs, ids_of, user_catalog
 from jeoview.collection.pixels import square, window
 from jeoview.collection.products import geometry_of, height_of, register_pairs, register_stack
 from jeoview.collection.reference import centre_of
@@ -185,7 +185,7 @@ class InterferogramCollection:
 
     @classmethod
     def from_opera(cls, folder: str | Path, name: str | None = None) -> InterferogramCollection:
-        """OPERA DISP-S1 files of one frame: displacement between two dates, read as the phase of a pair."""
+        """OPERA DISP-S1 files of one frame, displacement read as phase; there is none where ``recommended_mask`` is 0."""
         return cls(register_stack(folder, name, opera.stack))
 
     def geometry(self, height: Image | float = 0.0) -> Image:
@@ -359,7 +359,7 @@ class InterferogramCollection:
 
     def _stack(self) -> Image:
         name, items = stack.current(self.name, self.items)
-        return freeze(user_catalog().collection(name), items, stack="pairs")
+        return freeze_pairs(user_catalog().collection(name), items)
 
     def reference_table(self, stack: Image) -> Image:
         """The table ``reference_phase`` of a stack of these pairs at the chosen place."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jeoview.collection.empty import check_reference
+from jeoview.collection.said import warn_of_gaps
 from jeoview.errors import warn
 from jeoview.image import Image, apply
 
@@ -44,20 +45,10 @@ def invert(self: InterferogramCollection, method: str = "sbas", weight: str = "n
     """
     image = self.referenced("invert")
     if method == "sbas":
-        _warn_of_gaps(self)
+        warn_of_gaps(self.subsets(), "invert")
     check_reference(self, image, "invert", bridged=method == "nsbas")
     values = {"wavelength": self.wavelength, **_weighting(self, method, weight, options)}
     return apply("invert", (image,), values)
-
-
-def _warn_of_gaps(self: InterferogramCollection) -> None:
-    parts = self.subsets()
-    if len(parts) > 1:
-        warn(
-            f"invert: the pairs fall into {len(parts)} subsets of dates that no pair connects. Only the {len(parts[0])} dates "
-            f"from {parts[0][0]} to {parts[0][-1]} get a displacement, and pairs without loops agree perfectly whatever "
-            'they hold. Choose pairs that connect all dates, or bridge the gaps with method="nsbas"',
-        )
 
 
 def quality(self: InterferogramCollection, method: str = "sbas", weight: str = "none", **options: Any) -> Image:

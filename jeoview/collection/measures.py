@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from jeoview.catalog import Item
 from jeoview.collection.areas import Geometry
-from jeoview.collection.frozen import freeze, user_catalog
+from jeoview.collection.frozen import freeze_pairs, user_catalog
 from jeoview.collection.network import DAYS_PER_YEAR, Pair, dates_of, triangles
 from jeoview.engine import Engine
 from jeoview.errors import StoreError
@@ -189,8 +189,8 @@ class Reading:
         """The chain that holds each pair: it alone, so that its key is the content of its files, or all together."""
         info = user_catalog().collection(self.name)
         if self.together:
-            return dict.fromkeys(self.items, self._prepared(freeze(info, list(self.items.values()), stack="pairs")))
-        return {name: self._prepared(freeze(info, [item], stack="pairs")) for name, item in self.items.items()}
+            return dict.fromkeys(self.items, self._prepared(freeze_pairs(info, list(self.items.values()))))
+        return {name: self._prepared(freeze_pairs(info, [item])) for name, item in self.items.items()}
 
     def _prepared(self, image: Image) -> Image:
         image = self.correct(image) if self.correct else image

@@ -11,7 +11,9 @@ from jeoview.catalog import Item, Query
 from jeoview.collection import files
 from jeoview.collection.files import as_path, register
 from jeoview.collection.frames import join_frames
-from jeoview.collection.frozen import freeze, user_catalog
+from jeoview.collection.frozen import freeze, freeze_pairs, user_catalog
+from jeoview.collection.network import dates_of, subsets
+from jeoview.collection.said import warn_of_gaps
 from jeoview.errors import CollectionError, ParameterError, SourceError, warn
 from jeoview.graph import digest
 from jeoview.image import Image, apply
@@ -195,6 +197,11 @@ def open_series(path: str | Path) -> Image:
     ------
     SourceError
         If it does not exist, is none of these, or is broken.
+
+    Warns
+    -----
+    UserWarning
+        If the files of OPERA DISP-S1 do not connect all dates: those that are not connected to the first are NaN.
     """
     file = as_path(path, "open_series").absolute()
     if not file.exists():
@@ -223,11 +230,9 @@ def _series_image(name: str, found: Result) -> Image:
 def _opera_series(folder: Path) -> Image:
     name = register_stack(folder, f"series-{digest(str(folder))[:12]}", opera.stack)
     items = user_catalog().search(Query(name))
-    stack = freeze(user_catalog().collection(name), items, stack="pairs")
-    phase = stack["unwrapped"]
-    if "recommended_mask" in stack.bands:
-        phase = apply("mask", (phase, stack["recommended_mask"]), {})
-    return apply("invert", (phase,), {"wavelength": items[0].properties["jeoview:wavelength"]})
+    warn_of_gaps(subsets(dates_of(item) for item in items), "open_series")
+    stack = freeze_pairs(user_catalog().collection(name), items)
+    return apply("invert", (stack,), {"wavelength": items[0].properties["jeoview:wavelength"]})
 
 
 def open_file(path: str | Path, **options: Any) -> Image:

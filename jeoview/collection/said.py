@@ -37,6 +37,21 @@ def without(before: Sequence[str], after: Sequence[str]) -> str:
     return f" (without {', '.join(lost[:NAMED])}{more})" if lost else ""
 
 
+def warn_of_gaps(parts: Sequence[Sequence[str]], what: str) -> None:
+    """Warn where pairs do not connect all dates, given the days of each subset; ``what`` inverts them."""
+    if len(parts) > 1:
+        bridge = (
+            'bridge the gaps with method="nsbas"'
+            if what == "invert"
+            else 'bridge the gaps: from_opera(folder), then reference(...) and invert(method="nsbas")'
+        )
+        warn(
+            f"{what}: the pairs fall into {len(parts)} subsets of dates that no pair connects. Only the {len(parts[0])} dates "
+            f"from {parts[0][0]} to {parts[0][-1]} get a displacement, and pairs without loops agree perfectly whatever "
+            f"they hold. Choose pairs that connect all dates, or {bridge}",
+        )
+
+
 def warn_of_coherence(means: Mapping[str, float]) -> None:
     """Warn where the mean coherence of a pair is above 1."""
     above = [name for name, mean in means.items() if mean > MOST]

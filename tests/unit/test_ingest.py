@@ -101,6 +101,22 @@ def test_scenes_of_one_pair_of_hyp3_are_left_to_the_reader_that_joins_them(tmp_p
     assert "from_hyp3(folder) joins them" in reason
 
 
+@pytest.mark.parametrize(
+    ("platform", "orbit", "track"),
+    [("B", 7231, "track-030"), ("C", 1681, "track-110"), ("C", 8018, "track-147"), ("C", 8019, "track-046"),
+     ("D", 2389, "track-073"), ("E", 176, "s1e-orbit-001"), ("E", 351, "s1e-orbit-001")],
+)  # fmt: skip
+def test_tracks_of_all_satellites(tmp_path: Path, platform: str, orbit: int, track: str) -> None:
+    """Orbits and tracks that Copernicus (B) and the maintainers of sentineleof (C) and s1-reader (D) publish."""
+    for number, absolute in (("one", orbit), ("two", 30741)):
+        stem = f"S1AA_20200101T170000_20200113T170000_VVP012_INT80_G_ueF_{number}"
+        made.write_tif(tmp_path / "hyp3" / stem / f"{stem}_unw_phase.tif", PHASE)
+        satellite = platform if number == "one" else "A"
+        text = f"Reference Granule: S1{satellite}_IW_SLC__1SDV\nReference Orbit Number: {absolute}\n"
+        (tmp_path / "hyp3" / stem / f"{stem}.txt").write_text(text)
+    assert set(names(tmp_path / "hyp3")) == {f"hyp3-{track}", "hyp3-track-044"}
+
+
 def test_the_folder_of_pairs_of_a_licsar_frame_is_enough(tmp_path: Path) -> None:
     for home in ("023A_05123_131313/GEOC", "other/GEOC", "flat"):
         folder = tmp_path / home / ("" if home == "flat" else DATED)

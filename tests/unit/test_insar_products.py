@@ -191,11 +191,54 @@ def test_opera_files_of_moving_reference_dates_become_one_series(tmp_path: Path)
     assert stack.ids == ("20200101_20200113", "20200113_20200125")
 
 
+def test_both_ways_to_a_stack_of_opera_leave_out_what_its_mask_does(tmp_path: Path) -> None:
+    """Pixel 1, 1 is not recommended in the second pair, and 2, 2 is outside of it (the mask's fill value 255)."""
+    mask = np.ones((made.HEIGHT, made.WIDTH))
+    made.opera(tmp_path, "20200101", "20200113", made.ramp() / 10, mask)
+    mask[1, 1], mask[2, 2] = 0, 255
+    made.opera(tmp_path, "20200113", "20200125", made.ramp() / 5, mask)
+    grid = Grid(Lattice("EPSG:32632", (30.0, 30.0), 500_000.0, 5_000_000.0), 0, 0, made.HEIGHT, made.WIDTH)
+    stack = jv.InterferogramCollection.from_opera(tmp_path, "disp")
+    phase = render(stack.image()["unwrapped"], grid)[:, 0]
+    assert [list(map(tuple, np.argwhere(np.isnan(layer)))) for layer in phase] == [[], [(1, 1), (2, 2)]]
+    assert set(stack.image().bands) == {"unwrapped", "coherence", "recommended_mask"}
+    assert np.isfinite(render(stack.image()["coherence"], grid)).all()
+    one, two = (stack.reference(lon=9.0003, lat=45.1525).invert(), jv.open_series(tmp_path))
+    lost = [np.isnan(render(series, grid)[2, 0]) for series in (one, two)]
+    np.testing.assert_array_equal(*lost)
+    assert lost[0].sum() == 2
+    shares = stack.measures(progress=False)["unwrapped"]
+    assert shares[0] == 1.0 > shares[1]
+
+
+def test_files_of_opera_that_no_pair_connects_are_said(tmp_path: Path) -> None:
+    mask = np.ones((made.HEIGHT, made.WIDTH))
+    made.opera(tmp_path, "20200101", "20200113", made.ramp(), mask)
+    made.opera(tmp_path, "20200301", "20200325", made.ramp(), mask)
+    with pytest.warns(UserWarning, match=r"open_series: the pairs fall into 2 subsets.*2020-01-01 to 2020-01-13"):
+        series = jv.open_series(tmp_path)
+    grid = Grid(Lattice("EPSG:32632", (30.0, 30.0), 500_000.0, 5_000_000.0), 0, 0, made.HEIGHT, made.WIDTH)
+    assert np.isfinite(render(series, grid)).all(axis=(1, 2, 3)).tolist() == [True, True, False, False]
+
+
 def test_hyp3_displacement_is_towards_already(tmp_path: Path) -> None:
     name = "S1AA_20200101T170000_20200113T170000_VVP012_INT80_G_ueF_AB12_los_disp.tif"
     image = jv.open(made.write_tif(tmp_path / name, made.ramp()))
     assert (image.bands, image.unit) == (("displacement",), "m")
     np.testing.assert_array_equal(render(image)[0], made.ramp())
+    item = next(item for name in user_catalog().collections() for item in _items(name))
+    assert (item.properties["jeoview:since"], item.datetime[:10]) == ("2020-01-01", "2020-01-13")
+
+
+@pytest.mark.parametrize(("nodata", "zero"), [(None, np.nan), (0.0, np.nan), (-9999.0, 0.0)])
+def test_zero_is_no_displacement_of_hyp3_unless_the_file_says_otherwise(
+    tmp_path: Path, nodata: float | None, zero: float
+) -> None:
+    values = made.ramp()
+    values[0, 0] = 0.0
+    name = "S1AA_20200101T170000_20200113T170000_VVP012_INT80_G_ueF_AB12_los_disp.tif"
+    image = jv.open(made.write_tif(tmp_path / name, values, nodata=nodata))
+    np.testing.assert_array_equal(render(image)[0, 0, :2], [zero, values[0, 1]])
 
 
 # -- stacks ---------------------------------------------------------------------------------------
@@ -209,6 +252,7 @@ def test_mintpy_stack(tmp_path: Path, options: dict[str, Any]) -> None:
     assert stack.ids == ("20200101_20200113", "20200113_20200125")
     assert list(stack.pairs()["bperp"]) == [10.0, -20.0]
     assert stack.wavelength == pytest.approx(WAVELENGTH)
+    assert {item.properties["jeoview:heading"] for item in stack.items} == {-168.1}
     np.testing.assert_array_equal(render(stack.image()["unwrapped"])[:, 0], made.ramp(3)[:2])
     # Azimuth -102 degrees anticlockwise from north: a descending orbit, whose satellite is in the east.
     found = render(stack.geometry())[:, 2, 2]
@@ -233,6 +277,13 @@ def test_aria_is_turned_round_as_its_reference_is_the_later_date(tmp_path: Path)
     # Displacement of the only chain: positive towards where ARIA's phase is positive.
     moved = render(stack.reference(lon=10.0005, lat=44.9995, pixels=1).invert())
     assert moved[1, 0, -1, -1] == pytest.approx(WAVELENGTH / (4 * math.pi) * (phase[-1, -1] - phase[0, 0]), rel=1e-3)
+
+
+def test_aria_of_another_wavelength(tmp_path: Path) -> None:
+    path = made.aria(tmp_path, "20200113", "20200101", made.ramp())
+    with h5py.File(path, "a") as file:
+        file["science/radarMetaData/wavelength"][()] = 0.2384
+    assert jv.InterferogramCollection.from_aria(tmp_path, "l-band").wavelength == 0.2384
 
 
 def test_aria_geometry_at_the_height_of_the_ground(tmp_path: Path) -> None:
@@ -287,6 +338,25 @@ def test_licsar_geometry_baselines_and_metadata(tmp_path: Path) -> None:
     np.testing.assert_allclose(render(stack.geometry())[:, 1, 1], unit_vector(39.0, -168.0), rtol=1e-6)
     assert render(stack.height())[0, 1, 1] == 55.0
     assert render(stack.image()["coherence"])[0, 0, 1, 1] == pytest.approx(1.0)
+
+
+def test_licsar_coherence_of_old_and_new_files_in_one_frame(tmp_path: Path) -> None:
+    """Bytes of 0 to 255 and floats of 0 to 1, whichever comes first."""
+    frame = tmp_path / "023A_05123_131313" / "GEOC"
+    stored: tuple[Array, ...] = (
+        np.full((6, 8), 51, np.uint8),
+        np.full((6, 8), 0.5, np.float32),
+        np.full((6, 8), 255, np.uint8),
+    )
+    stored[0][0, 0] = 0
+    for (one, other), coherence in zip(made.PAIRS, stored, strict=True):
+        made.write_tif(frame / f"{one}_{other}" / f"{one}_{other}.geo.unw.tif", made.ramp())
+        made.write_tif(frame / f"{one}_{other}" / f"{one}_{other}.geo.cc.tif", coherence)
+    stack = jv.InterferogramCollection.from_licsar(tmp_path / "023A_05123_131313")
+    # In the order of the dates: the pair of 24 days is the second.
+    found = render(stack.image()["coherence"])[:, 0]
+    np.testing.assert_allclose(found[:, 3, 3], [0.2, 1.0, 0.5], rtol=1e-6)
+    assert np.isnan(found[0, 0, 0])
 
 
 def test_hyp3_look_vectors(tmp_path: Path) -> None:

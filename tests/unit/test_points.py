@@ -12,6 +12,8 @@ import rasterio
 from rasterio.transform import from_origin
 
 import jeoview as jv
+from jeoview.catalog import Query
+from jeoview.collection.frozen import user_catalog
 from jeoview.engine import Engine
 from jeoview.errors import BandError, CollectionError, JeoviewError, ParameterError
 from jeoview.grid import Grid, Lattice
@@ -203,6 +205,9 @@ def test_level_three_rasters_are_velocities(tmp_path: Path) -> None:
         file.write(np.arange(6, dtype=np.float32).reshape(1, 2, 3) - 2)
     image = jv.open(path)
     assert (image.bands, image.unit) == (("velocity",), "mm/yr")
+    catalog = user_catalog()
+    (item,) = (item for name in catalog.collections() for item in catalog.search(Query(name)))
+    assert item.properties["jeoview:sign"] == "velocity positive upwards (EGMS L3)"
     grid = Grid(Lattice("EPSG:3035", (100.0, 100.0), 4_500_000.0, 1_800_000.0), 0, 0, 2, 3)
     np.testing.assert_array_equal(Engine.default().render(image.node, grid).array[0], [[-2, -1, 0], [1, 2, 3]])
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from jeoview.catalog.items import Band, CollectionInfo, Item
 from jeoview.catalog.times import parse_time
 from jeoview.errors import SourceError
+from jeoview.io.inspect import inspect
 from jeoview.io.products.common import BandFile, make_item, read_text
 from jeoview.io.products.interferograms import Pair, PairOptions, pair_items, pair_of
 from jeoview.io.products.stacks import FRAME, Result, Stack, angle_band, by_part, geometry_item, midnight, spread
@@ -24,9 +25,11 @@ COLLECTIONS: Mapping[str, CollectionInfo] = {}
 _DISPLACEMENT = re.compile(r"S1.*_los_disp\.tif", re.ASCII)
 _BURST = re.compile(r"S1_([\w-]+?)_(?:\d{8})_(?:\d{8})_([VH]{2})_INT", re.ASCII)
 _ORBIT = re.compile(r"^Reference Orbit Number:\s*(\d+)", re.MULTILINE)
-_PLATFORM = re.compile(r"^Reference Granule:\s*S1([AB])_", re.MULTILINE)
-# Relative orbit = (absolute orbit - this) mod 175 + 1 (Copernicus, Sentinel-1 FAQ).
-_FIRST_ORBITS = {"A": 73, "B": 27}
+_PLATFORM = re.compile(r"^Reference Granule:\s*S1([A-Z])_", re.MULTILINE)
+# Relative orbit = (absolute orbit - this) mod 175 + 1 (Copernicus, SentiWiki, S1 products).
+_FIRST_ORBITS = {"A": 73, "B": 27, "C": 172, "D": 42}
+# Sentinel-1C was moved to another orbit after this one, in June 2026 (isce2 28130, after the talk at FRINGE 2026).
+_C_MOVED, _C_FIRST_ORBIT = 8018, 99
 _BASELINE = re.compile(r"^Baseline:\s*(-?[\d.]+)", re.MULTILINE)
 
 
@@ -60,9 +63,15 @@ def _part(phase: Path, folder: Path) -> str:
     table = _table(phase)
     said = read_text(table, folder) if table.is_file() else ""
     orbit, platform = _ORBIT.search(said), _PLATFORM.search(said)
-    if orbit is None or platform is None:
-        return "other"
-    return f"track-{(int(orbit[1]) - _FIRST_ORBITS[platform[1]]) % 175 + 1:03d}"
+    return "other" if orbit is None or platform is None else _track(platform[1], int(orbit[1]))
+
+
+def _track(platform: str, orbit: int) -> str:
+    """The track of an absolute orbit; of a satellite that is not known, what tells its tracks apart."""
+    first = _C_FIRST_ORBIT if platform == "C" and orbit > _C_MOVED else _FIRST_ORBITS.get(platform)
+    if first is None:
+        return f"s1{platform.lower()}-orbit-{orbit % 175:03d}"
+    return f"track-{(orbit - first) % 175 + 1:03d}"
 
 
 def stack(folder: Path, collection: str) -> Stack:
@@ -157,5 +166,7 @@ def result(path: Path, collection: str, series: bool) -> Result | None:  # noqa:
     if pair is None:
         raise SourceError(f"{path.name}: no two dates in its name")
     known = {"jeoview:sign": "displacement positive towards (HyP3 los_disp)", "jeoview:since": str(pair[0])}
-    files = [BandFile(Band("displacement", "", unit="m"), path)]
+    # HyP3 pads its files with 0 and says so in the header (hyp3-gamma issue 266), which tools that cut them may lose.
+    nodata = 0.0 if inspect(path).bands[0].nodata is None else None
+    files = [BandFile(Band("displacement", "", unit="m", nodata=nodata), path)]
     return Result([make_item(collection, path.stem, midnight(pair[1]), files, known)], series=False)

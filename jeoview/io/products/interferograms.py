@@ -40,8 +40,9 @@ class PairOptions:
         Motion that the product's positive phase means, from the earlier to the later date.
     phase_nodata, coherence_nodata : float, optional
         Stored value that means "no data"; 0 in LiCSAR, PyRate and GAMMA phase.
-    coherence_scale : float
-        1 where coherence is 0 to 1, 1 / 255 where it is stored as a byte.
+    coherence_scale : float, optional
+        1 where coherence is 0 to 1, 1 / 255 where it is stored as a byte; None asks each file: bytes are 0 to 255, of which
+        0 is no data, other numbers 0 to 1.
     baselines : mapping of (date, date) to float
         Perpendicular baseline in metres.
     properties : mapping
@@ -52,7 +53,7 @@ class PairOptions:
     sign: Sign = "away"
     phase_nodata: float | None = 0.0
     coherence_nodata: float | None = None
-    coherence_scale: float = 1.0
+    coherence_scale: float | None = 1.0
     baselines: Mapping[Pair, float] = field(default_factory=dict)
     properties: Mapping[str, Any] = field(default_factory=dict)
 
@@ -62,7 +63,8 @@ class PairOptions:
                 f"sign is {self.sign!r}; expected 'away' or 'towards': the motion that positive phase means"
             )
         check_wavelength(self.wavelength)
-        number(self.coherence_scale, "coherence_scale (1 where coherence is 0 to 1, 1/255 for bytes)", 1e-6, 1)
+        if self.coherence_scale is not None:
+            number(self.coherence_scale, "coherence_scale (1 where coherence is 0 to 1, 1/255 for bytes)", 1e-6, 1)
         _check_baselines(self.baselines)
 
 
@@ -170,9 +172,7 @@ def _item(collection: str, pair: Pair, files: tuple[Path, Path | None, Path | No
     scale = inspect(phase).bands[0].scale * (1.0 if options.sign == "away" else -1.0)
     bands = [BandFile(Band("unwrapped", "", nodata=options.phase_nodata, unit="rad", scale=scale), phase)]
     if coherence is not None:
-        _check_whole_numbers(coherence, options.coherence_scale)
-        correlation = Band("coherence", "", nodata=options.coherence_nodata, scale=options.coherence_scale)
-        bands.append(BandFile(correlation, coherence))
+        bands.append(BandFile(_correlation(coherence, options), coherence))
     if components is not None:
         bands.append(BandFile(Band("connected_components", "", role="quality"), components))
     start, end = (dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC) for day in pair)
@@ -186,6 +186,14 @@ def _item(collection: str, pair: Pair, files: tuple[Path, Path | None, Path | No
     if pair in options.baselines:
         known["jeoview:bperp"] = options.baselines[pair]
     return make_item(collection, name_of(pair), end, bands, known)
+
+
+def _correlation(coherence: Path, options: PairOptions) -> Band:
+    if options.coherence_scale is None and inspect(coherence).bands[0].data_type == "uint8":
+        return Band("coherence", "", nodata=0.0, scale=1.0 / 255.0)
+    scale = 1.0 if options.coherence_scale is None else options.coherence_scale
+    _check_whole_numbers(coherence, scale)
+    return Band("coherence", "", nodata=options.coherence_nodata, scale=scale)
 
 
 def _check_whole_numbers(coherence: Path, scale: float) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 from jeoview.catalog.items import Band, CollectionInfo, Item
 from jeoview.catalog.times import parse_time
 from jeoview.errors import SourceError
-from jeoview.io.inspect import inspect
 from jeoview.io.products.common import BandFile, read_text
 from jeoview.io.products.interferograms import Pair, PairOptions, pair_items, pair_of
 from jeoview.io.products.stacks import Stack, day_of, geometry_item, vector_files
@@ -61,14 +60,8 @@ def stack(folder: Path, collection: str) -> Stack:
     phases, coherences = _below(folder, "*.geo.unw.tif"), _below(folder, "*.geo.cc.tif")
     if not phases:
         raise SourceError(f"{folder.name}: no LiCSAR interferogram such as GEOC/D1_D2/D1_D2.geo.unw.tif below it")
-    # Older frames store 0 to 1.
-    is_byte = bool(coherences) and inspect(coherences[0]).bands[0].data_type == "uint8"
-    options = PairOptions(
-        coherence_scale=1.0 / 255.0 if is_byte else 1.0,
-        coherence_nodata=0.0 if is_byte else None,
-        baselines=_baselines(folder, phases),
-        properties=_properties(folder),
-    )
+    # Older files store 0 to 1, newer ones bytes; a frame that was made over the years has both.
+    options = PairOptions(coherence_scale=None, baselines=_baselines(folder, phases), properties=_properties(folder))
     pairs = pair_items(collection, phases, coherences, options)
     return Stack(pairs, _geometry(folder, collection, pairs[0]))
 
