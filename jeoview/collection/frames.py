@@ -22,7 +22,7 @@ from jeoview.graph import canonical, digest
 from jeoview.grid import Grid, Lattice
 from jeoview.io.footprint import covered, footprint
 from jeoview.io.joined import same_pixels
-from jeoview.io.products.stacks import FRAME, has_frame, spread
+from jeoview.io.products.stacks import BURST, has_frame, spread
 from jeoview.io.reader import Reader
 from jeoview.progress import job
 from jeoview.projection import canonical_crs
@@ -101,7 +101,7 @@ def _described(joined: Item | None, frames: Sequence[Item]) -> Item:
     if joined is None:
         return frames[0]
     kept = ("proj:code", "proj:wkt2", "proj:shape", "proj:transform", SOURCE, FRAMES, LEFT, SEAMS)
-    properties = {name: value for name, value in frames[0].properties.items() if name not in (*kept, FRAME)}
+    properties = {name: value for name, value in frames[0].properties.items() if name not in (*kept, BURST)}
     baselines = [item.properties["jeoview:bperp"] for item in frames if "jeoview:bperp" in item.properties]
     if baselines:
         properties["jeoview:bperp"] = float(np.mean(baselines))
@@ -124,7 +124,7 @@ def frames_note(items: Sequence[Item]) -> list[str]:
 def _check_apart(frames: Sequence[Item]) -> None:
     for one, other in combinations(frames, 2):
         boxes = covered(one.bbox, [other.bbox]), covered(other.bbox, [one.bbox])
-        names = one.properties.get(FRAME), other.properties.get(FRAME)
+        names = one.properties.get(BURST), other.properties.get(BURST)
         if (names[0] is not None and names[0] == names[1]) or min(boxes) > SAME_PLACE:
             raise SourceError(
                 f"the pair {one.id} stands twice at one place, in {_file(one)} and {_file(other)}; leave one version, or one "
@@ -164,7 +164,7 @@ def _tell_lacking(pairs: Mapping[str, Sequence[Item]], what: str) -> None:
     lacking = {name: missing for name, missing in lacking.items() if missing}
     if lacking:
         listed = "; ".join(
-            f"{name} lacks {', '.join(str(one.properties.get(FRAME) or _file(one)) for one in missing)}"
+            f"{name} lacks {', '.join(str(one.properties.get(BURST) or _file(one)) for one in missing)}"
             for name, missing in _few(lacking.items())
         )
         warn(

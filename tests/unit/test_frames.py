@@ -15,7 +15,8 @@ import pytest
 from numpy.typing import NDArray
 
 import jeoview as jv
-from jeoview.catalog import Item
+from jeoview.catalog import Band, Item
+from jeoview.catalog.items import Part
 from jeoview.catalog.stac import from_stac, to_stac
 from jeoview.collection import frames as joining
 from jeoview.collection.seams import CYCLE, Node, seam_of, solve
@@ -23,6 +24,7 @@ from jeoview.engine import Engine
 from jeoview.errors import RefusedError, SourceError
 from jeoview.grid import Grid, Lattice
 from jeoview.image import Image
+from jeoview.io.etag import file_etag
 from jeoview.io.reader import Reader
 from jeoview.region import region_grid
 from tests.contracts.test_seams import assert_seamless
@@ -271,6 +273,27 @@ def test_files_of_a_pair_that_are_gone_or_must_not_be_read(tmp_path: Path) -> No
     assert str(tmp_path) not in str(error.value)
 
 
+@pytest.mark.parametrize("layout", [{}, {"interleave": "pixel"}, {"tiled": True, "blockxsize": 16, "blockysize": 16}])
+def test_parts_of_any_layout(tmp_path: Path, layout: dict[str, Any]) -> None:
+    """The second band of files in strips, with interleaved pixels, or in tiles; whole numbers with a nodata of their own."""
+    random = np.random.default_rng(0)
+    numbers = random.integers(0, 50, (2, 300, 90)).astype(np.int16)
+    upper, lower = numbers[:, :170], numbers[:, 150:] + np.int16(7)
+    paths = [
+        made.write_tif(tmp_path / f"{name}.tif", array, origin=(10.0, 45.0 - row * 0.001, 0.001, 0.001), **layout)
+        for name, array, row in (("upper", upper, 0), ("lower", lower, 150))
+    ]
+    parts = (
+        Part(str(paths[0]), file_etag(paths[0]), None, 2, 0, 0, scale=2.0, nodata=3.0),
+        Part(str(paths[1]), file_etag(paths[1]), None, 2, 150, 0, scale=2.0, offset=-14.0, nodata=10.0),
+    )
+    band = Band("b", parts[0].href, parts=parts)
+    grid = Grid(Lattice("EPSG:4326", (0.001, 0.001), 10.0, 45.0), 0, 0, 300, 90)
+    item = Item("c", "i", "2020-01-01T00:00:00Z", grid.bbox, {}, {}, {"b": band})
+    found = Reader(cache_bytes=1 << 24).read(item, ["b"], grid, "nearest")[0]
+    np.testing.assert_array_equal(found, np.where(numbers[1] == 3, np.nan, 2.0 * numbers[1]))
+
+
 def test_pairs_that_lack_a_frame_are_named(tmp_path: Path) -> None:
     gunw(tmp_path, World.of(), pairs=PAIRS[:2])
     (gone,) = tmp_path.glob(f"*{DAYS[1]}_{DAYS[0]}-140216*")
@@ -401,6 +424,18 @@ def test_bursts_are_joined(tmp_path: Path) -> None:
     np.testing.assert_array_equal(height[[50, 150, 250], 5], [100.0, 101.0, 102.0])
     assert np.isfinite(render(stack.geometry(), grid)).all()
     check_seams(stack.image(), region_grid(stack.items[0].bbox, zoom=12), 53)
+
+
+def test_one_burst_is_a_stack_as_any_other(tmp_path: Path) -> None:
+    bursts(tmp_path / "all", World.of(4))
+    (tmp_path / "one").mkdir()
+    for path in (tmp_path / "all").glob("S1_136232_IW2*"):
+        path.rename(tmp_path / "one" / path.name)
+    stack = jv.InterferogramCollection.from_hyp3(tmp_path / "one", "burst")
+    assert stack.items[0].properties["jeoview:burst"] == "136232_IW2"
+    copy = stack.cache_stack(tmp_path / "copy", lossless=True, progress=False)
+    grid = Grid(Lattice("EPSG:32632", UTM[2:], *UTM[:2]), 100, 0, 120, COLS)
+    np.testing.assert_array_equal(render(copy.image(), grid), render(stack.image(), grid))
 
 
 def test_a_burst_that_is_missing_or_of_two_polarisations(tmp_path: Path) -> None:

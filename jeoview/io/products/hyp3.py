@@ -18,7 +18,7 @@ from jeoview.errors import SourceError
 from jeoview.io.inspect import inspect
 from jeoview.io.products.common import BandFile, make_item, read_text
 from jeoview.io.products.interferograms import Pair, PairOptions, pair_items, pair_of
-from jeoview.io.products.stacks import FRAME, Result, Stack, angle_band, by_part, geometry_item, midnight, spread
+from jeoview.io.products.stacks import BURST, Result, Stack, angle_band, by_part, geometry_item, midnight, spread
 
 TITLE = "HyP3 interferograms"
 COLLECTIONS: Mapping[str, CollectionInfo] = {}
@@ -116,7 +116,7 @@ def _pairs(folder: Path, phases: Sequence[Path], collection: str) -> list[Item]:
 
 def _of_burst(item: Item) -> Item:
     burst = _BURST.match(Path(item.bands["unwrapped"].href).name)
-    return replace(item, properties={**item.properties, FRAME: burst[1]}) if burst else item
+    return replace(item, properties={**item.properties, BURST: burst[1]}) if burst else item
 
 
 def _stack(pairs: list[Item], collection: str) -> Stack:

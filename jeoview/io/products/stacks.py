@@ -24,7 +24,7 @@ from jeoview.io.products.interferograms import Pair, name_of
 LOS = ("los_east", "los_north", "los_up")
 DEGREE = math.pi / 180.0
 SUFFIX = "-geometry"
-FRAME = "jeoview:frame"
+BURST = "jeoview:burst"
 Part = TypeVar("Part")
 
 
@@ -123,7 +123,7 @@ def pair_list(collection: str, sources: Iterable[PairSource], *, frames: bool = 
 def spread(items: Iterable[Item]) -> list[Item]:
     """The frames that pairs are made of: the first item of each.
 
-    A frame is known by its name (``jeoview:frame``), else by its place: one that others cover is none of its own.
+    A frame is known by its name (``jeoview:burst``), else by its place: one that others cover is none of its own.
     """
     found: list[Item] = []
     for item in items:
@@ -134,9 +134,9 @@ def spread(items: Iterable[Item]) -> list[Item]:
 
 def has_frame(frames: Sequence[Item], frame: Item, share: float) -> bool:
     """Whether a frame is among others: by its name, else by the share of its place that they cover."""
-    name = frame.properties.get(FRAME)
+    name = frame.properties.get(BURST)
     if name is not None:
-        return any(one.properties.get(FRAME) == name for one in frames)
+        return any(one.properties.get(BURST) == name for one in frames)
     return bool(frames) and covered(frame.bbox, [one.bbox for one in frames]) >= share
 
 
