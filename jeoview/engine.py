@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -261,6 +262,10 @@ class Engine:
         read = [step for step in read if step.stage is None] or read
         grids = (grid for step in read for grid in self._scenes.own_grids(step.node, step.bands, near))
         return tuple(dict.fromkeys(grids))
+
+    def files(self, node: Node) -> frozenset[Path]:
+        """The files that a chain may read."""
+        return frozenset().union(*(self._scenes.files(part) for part in walk(node) if is_source(part)))
 
     def sources(self, node: Node) -> tuple[str, ...]:
         """The titles of the collections behind a chain, each once; simulated ones are called so."""

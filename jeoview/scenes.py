@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -90,6 +91,11 @@ class Scenes:
             return name
         title = info.title or name
         return f"{title} (simulated)" if info.simulated and "simulated" not in title.lower() else title
+
+    def files(self, node: Node) -> frozenset[Path]:
+        """The files behind a source."""
+        bands = (band for item in self._items(node).items for band in item.bands.values())
+        return frozenset(Path(href).resolve() for band in bands for href, _ in band.files)
 
     def locate(self, node: Node) -> Locator:
         """Where the sensor's pixels of a source lie; a raster of places or a look-up table is read once and kept.

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from os import PathLike, fspath
 from pathlib import Path
+from typing import Any
 
+from jeoview.engine import Engine
 from jeoview.errors import JeoviewError, ParameterError
+from jeoview.recipes import as_image
 
 
-def target(path: str | PathLike[str], suffixes: tuple[str, ...], *, overwrite: bool) -> Path:
+def target(
+    path: str | PathLike[str], suffixes: tuple[str, ...], *, overwrite: bool, images: Iterable[Any] = ()
+) -> Path:
     """Check where a file is to be made, before any work is done for it.
+
+    Parameters
+    ----------
+    path : path
+        Where.
+    suffixes : tuple of str
+        Endings that it may have.
+    overwrite : bool
+        Whether an existing file may be replaced.
+    images : iterable of Image
+        What will be written: a file that they read is not replaced, whatever else is said.
 
     Raises
     ------
@@ -30,6 +46,8 @@ def target(path: str | PathLike[str], suffixes: tuple[str, ...], *, overwrite: b
         raise ParameterError(f"the folder of {found.name!r} does not exist; make it first")
     if found.is_dir() or (found.exists() and not overwrite):
         raise ParameterError(f"{found.name!r} exists; choose another name, or overwrite=True for a file")
+    if found.exists() and any(found.resolve() in Engine.default().files(as_image(image).node) for image in images):
+        raise ParameterError(f"{found.name!r} is a file that this chain reads; choose another name")
     return found
 
 

@@ -15,6 +15,7 @@ from jeoview.export import blocks, files, provenance
 from jeoview.export.dates import labels
 from jeoview.export.empty import warn_empty
 from jeoview.export.request import Request, Resolution, request
+from jeoview.image import Image
 from jeoview.io.cog import CogStream
 from jeoview.io.write import BandText, CogProfile, Content
 from jeoview.progress import job
@@ -86,7 +87,7 @@ def to_geotiff(  # noqa: PLR0913 - what a user writes (design 8)
     JeoviewError
         If a source cannot be read, or the disk is full.
     """
-    place = files.target(path, SUFFIXES, overwrite=overwrite)
+    place = files.target(path, SUFFIXES, overwrite=overwrite, images=[self])
     wanted = request(
         self, bounds, crs=crs, zoom=zoom, resolution=resolution, parameters=parameters, max_pixels=max_pixels
     )
@@ -105,8 +106,9 @@ def to_geotiff(  # noqa: PLR0913 - what a user writes (design 8)
 
 
 def _places(place: Path, wanted: Request, *, overwrite: bool) -> list[Path]:
+    image = Image(wanted.node)
     names = [place.name.replace(DATE, label.replace(":", "").replace("/", "_")) for label in _labels(wanted)]
-    return [files.target(place.with_name(name), SUFFIXES, overwrite=overwrite) for name in names]
+    return [files.target(place.with_name(name), SUFFIXES, overwrite=overwrite, images=[image]) for name in names]
 
 
 def _labels(wanted: Request) -> list[str]:

@@ -75,7 +75,7 @@ def isolines(  # noqa: PLR0913 - what a user writes (design 8)
     LimitError
         If there would be more than a thousand values with lines.
     """
-    place = files.target(path, tuple(DRIVERS), overwrite=overwrite) if path is not None else None
+    place = files.target(path, tuple(DRIVERS), overwrite=overwrite, images=[self]) if path is not None else None
     _check(as_image(self), interval, base, tolerance)
     wanted = request(
         self, bounds, crs=crs, zoom=zoom, resolution=resolution, parameters=parameters, max_pixels=max_pixels

@@ -82,7 +82,7 @@ def to_kmz(  # noqa: PLR0913 - what a user writes (design 8)
     CancelledByUser, JeoviewError
         As `to_geotiff`.
     """
-    place = files.target(path, (".kmz",), overwrite=overwrite)
+    place = files.target(path, (".kmz",), overwrite=overwrite, images=[self])
     node = bind(as_image(self).node, parameters)
     check_colour(node)
     step = _step(node, bounds, zoom, resolution, width)

@@ -88,8 +88,8 @@ def export_package(  # noqa: PLR0913 - what a user writes (design 8)
     LimitError, CancelledByUser, JeoviewError
         As `to_geotiff`.
     """
-    place = files.target(path, (".zip",), overwrite=overwrite)
     images = _images(products)
+    place = files.target(path, (".zip",), overwrite=overwrite, images=images.values())
     where = _where(next(iter(images.values())), bounds, crs, zoom, resolution, max_pixels)
     wanted = [_product(name, image, where, parameters) for name, image in images.items()]
     with files.replacing(place) as unfinished:

@@ -66,7 +66,7 @@ def to_png(  # noqa: PLR0913 - what a user writes (design 8)
     ParameterError, LimitError, CancelledByUser, JeoviewError
         As `to_geotiff`; ParameterError also where the image is no colour.
     """
-    place = files.target(path, (".png",), overwrite=overwrite)
+    place = files.target(path, (".png",), overwrite=overwrite, images=[self])
     node = bind(as_image(self).node, parameters)
     check_colour(node)
     if width is not None:

@@ -78,7 +78,7 @@ def profile(  # noqa: PLR0913 - what a user writes (design 8)
     UserWarning
         If no point has data; it says where the data are.
     """
-    place = files.target(path, (".csv",), overwrite=overwrite) if path is not None else None
+    place = files.target(path, (".csv",), overwrite=overwrite, images=[self]) if path is not None else None
     corners = _line(line)
     distance, lon, lat = _points(corners, zoom, crs, resolution, step)
     wanted = request(

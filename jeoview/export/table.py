@@ -83,7 +83,7 @@ def to_csv(  # noqa: PLR0913 - what a user writes (design 8)
     acceleration twice the second coefficient of degree 2, the seasonality (amplitude) and the rmse are those of degree 3.
     They are empty where a pixel has less than a year of dates.
     """
-    place = files.target(path, (".csv",), overwrite=overwrite)
+    place = files.target(path, (".csv",), overwrite=overwrite, images=[self, *also])
     wanted = request(
         self, bounds, crs=crs, zoom=zoom, resolution=resolution, parameters=parameters, max_pixels=max_pixels
     )

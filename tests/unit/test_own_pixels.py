@@ -106,3 +106,17 @@ def test_too_many_pixels_are_refused(tmp_path: Path) -> None:
     with pytest.raises(LimitError, match="60 x 40 = 2,400 pixels; the limit is 1,000"):
         jv.open(tmp_path / "one.tif").to_geotiff(tmp_path / "out.tif", max_pixels=1000, progress=False)
     assert not (tmp_path / "out.tif").exists()
+
+
+def test_a_file_that_a_chain_reads_is_not_replaced(tmp_path: Path) -> None:
+    write(tmp_path / "20200101.tif")
+    before = (tmp_path / "20200101.tif").read_bytes()
+    image = jv.open(tmp_path / "20200101.tif")
+    (tmp_path / "link.tif").symlink_to(tmp_path / "20200101.tif")
+    for name in ("20200101.tif", "link.tif"):
+        with pytest.raises(ParameterError, match=f"'{name}' is a file that this chain reads"):
+            (image * 2).to_geotiff(tmp_path / name, progress=False)
+    assert (tmp_path / "20200101.tif").read_bytes() == before
+    # another one is replaced as before
+    (image * 2).to_geotiff(tmp_path / "twice.tif", progress=False)
+    (image * 3).to_geotiff(tmp_path / "twice.tif", progress=False)
