@@ -651,7 +651,7 @@ class ImageCollection:
         min_coherence: float | Parameter = 0.0,
         gamma: float | Parameter = 0.0001,
     ) -> Image:
-        r"""What an inversion leaves of the phases, and what it had to work with; NaN where no pair is used.
+        r"""What an inversion leaves of the phases, and what it had to work with; NaN where no pair is valid.
 
         The options are those of ``invert`` and should be the same as there.
 
@@ -674,9 +674,11 @@ class ImageCollection:
         -------
         bands
             With r = dphi - A phi over the pairs that were used: ``temporal_coherence`` abs(mean exp(j r)), 0 to 1
-            (Pepe and Lanari 2006); ``rms_misclosure`` sqrt(mean r**2) in rad; ``pair_count`` their number;
-            ``date_count`` the dates that have a value; ``gap_count`` the subsets of dates (single dates included) that
-            no pair ties to the first one: N - 1 - gap_count is the rank of A.
+            (Pepe and Lanari 2006), and ``rms_misclosure`` sqrt(mean r**2) in rad, both NaN where none was;
+            ``pair_count`` their number; ``date_count`` the dates that have a value; ``gap_count`` the subsets of dates
+            (single dates included) that no pair ties to the first one: N - 1 - gap_count is the rank of A;
+            ``unused_count`` the valid pairs of such subsets, which ``sbas`` leaves out. A pixel with phase but without the
+            first date has a ``pair_count`` of 0, and its pairs in ``unused_count``.
         """
         ...
     def invert(
@@ -691,7 +693,8 @@ class ImageCollection:
         r"""Displacement at every date, from the pairs by weighted least squares, pixel by pixel with its own gaps.
 
         Solves A phi = dphi with rows of -1 at the earlier and +1 at the later date, phi = 0 at the first date
-        (SBAS: Berardino et al. 2002), over the pairs that are valid at the pixel.
+        (SBAS: Berardino et al. 2002), over the pairs that are valid at the pixel. A value is always displacement since the
+        first date of the stack, so that pixels can be compared; `inversion_quality` counts what stands in its way.
 
         Parameters
         ----------
@@ -700,9 +703,11 @@ class ImageCollection:
         wavelength : float
             Metres; 0.0554658 of Sentinel-1.
         method : {"sbas", "nsbas"}
-            What becomes of dates that no pair ties to the first one. ``sbas``: NaN. ``nsbas``: subsets of dates are
-            placed by rows gamma (phi(t) - v t - c) = 0 over all dates (López-Quiroz et al. 2009, as LiCSBAS); where
-            the network is connected it equals ``sbas``. A date without any valid pair is NaN with both.
+            What becomes of dates that no pair ties to the first one. ``sbas``: NaN, so that a pixel that does not see the
+            first date has no series. ``nsbas``: subsets of dates are placed by rows gamma (phi(t) - v t - c) = 0 over all
+            dates (López-Quiroz et al. 2009, as LiCSBAS); where the network is connected it equals ``sbas``. A pixel that
+            does not see the first date is placed on a line through 0 there, and has the velocity of the dates that it
+            sees. A date without any valid pair is NaN with both, also the first one.
         weight : {"none", "coherence", "fisher", "variance"}
             What a pair counts: 1; its coherence g; 2 L g**2 / (1 - g**2); or 1 / variance of the phase of a distributed
             scatterer (Tough et al. 1995) with L / 1.94 looks. g is taken between 0.001 and 0.999.
@@ -719,7 +724,7 @@ class ImageCollection:
         series
             Band ``displacement``, metres along the line of sight, positive towards the satellite:
             -wavelength / (4 pi) phi. One layer for each acquisition, 0 at the first one; NaN where a date is not
-            connected, never silently zero, and where no pair is valid.
+            connected (``nsbas``: not seen), never silently zero, and where no pair is valid.
 
         Raises
         ------

@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jeoview.collection.empty import check_reference
+from jeoview.collection.network import dates_of
 from jeoview.collection.said import warn_of_gaps
 from jeoview.errors import warn
 from jeoview.image import Image, apply
+from jeoview.io.footprint import covered
 
 if TYPE_CHECKING:
     from jeoview.collection.interferograms import InterferogramCollection
+
+# Share of a stack that the first date must cover for nothing to be said.
+MOST = 0.99
 
 
 def invert(self: InterferogramCollection, method: str = "sbas", weight: str = "none", **options: Any) -> Image:
@@ -20,7 +25,8 @@ def invert(self: InterferogramCollection, method: str = "sbas", weight: str = "n
     Parameters
     ----------
     method : {"sbas", "nsbas"}
-        NSBAS bridges subsets that no pair connects by a steady velocity; SBAS leaves them NaN.
+        NSBAS bridges subsets that no pair connects by a steady velocity; SBAS leaves them NaN. A pixel that does not see
+        the first date has no series with SBAS; with NSBAS it has the velocity of the dates that it sees.
     weight : {"none", "coherence", "fisher", "variance"}
         How a pair counts.
     **options
@@ -29,8 +35,8 @@ def invert(self: InterferogramCollection, method: str = "sbas", weight: str = "n
     Returns
     -------
     Image
-        Series of one band ``displacement``, metres, positive towards the satellite, 0 at the first date; NaN
-        where a date is not connected to the first one.
+        Series of one band ``displacement``, metres since the first date, positive towards the satellite. With SBAS NaN
+        where a date is not connected to the first one, with NSBAS where no pair shows the date.
 
     Raises
     ------
@@ -41,18 +47,38 @@ def invert(self: InterferogramCollection, method: str = "sbas", weight: str = "n
     Warns
     -----
     UserWarning
-        If pairs do not connect all dates, or those with data at the reference do not.
+        If pairs do not connect all dates, or those with data at the reference do not; or if, with SBAS, the pairs of the
+        first date leave a part of the stack without any.
     """
     image = self.referenced("invert")
     if method == "sbas":
         warn_of_gaps(self.subsets(), "invert")
+        _warn_of_the_first_date(self)
     check_reference(self, image, "invert", bridged=method == "nsbas")
     values = {"wavelength": self.wavelength, **_weighting(self, method, weight, options)}
     return apply("invert", (image,), values)
 
 
+def _warn_of_the_first_date(self: InterferogramCollection) -> None:
+    """Where a scene lies is known before a pixel is read; holes inside of it are not."""
+    first, boxes = self.dates[0], [item.bbox for item in self.items]
+    seen = {item.id: item.bbox for item in self.items if str(dates_of(item)[0]) == first}
+    west, south, east, north = zip(*boxes, strict=True)
+    whole = (min(west), min(south), max(east), max(north))
+    share = covered(whole, list(seen.values())) / covered(whole, boxes)
+    if share < MOST:
+        warn(
+            f"invert: the pairs of the first date, {first}, cover {share:.0%} of the stack. Displacement is counted from "
+            'there, so that the rest gets none, and no velocity. method="nsbas" has the velocity of the dates that a pixel '
+            f"sees; without the first date the next one takes its place: .filter_pairs(drop={list(seen)})",
+        )
+
+
 def quality(self: InterferogramCollection, method: str = "sbas", weight: str = "none", **options: Any) -> Image:
     """How well the pairs of a pixel agree with `invert` of the same options: the operator ``inversion_quality``.
+
+    ``pair_count``, ``gap_count`` and ``unused_count`` are numbers wherever a pair has phase, also where the pixel does not
+    see the first date and SBAS gives no series.
 
     Where a pixel has no more pairs than they connect dates they agree whatever they hold: the temporal coherence is 1 there.
     ``pairs_without_loop`` of `loop_closure` and ``n_ifg_noloop`` of `noise_indices` count the pairs that nothing checks.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from jeoview.describe import options_of
 from jeoview.errors import warn
 from jeoview.export.request import Request
-from jeoview.graph import walk
+from jeoview.graph import Node, walk
 from jeoview.projection import Bounds, is_sensor
 from jeoview.region import apart
 
@@ -29,10 +30,21 @@ def warn_empty(wanted: Request, name: str) -> None:
     elif apart(asked, data):
         reason = f"the image has data within {_shown(data)}"
     else:
-        reason = f"the image lies within {_shown(data)}, but all that was asked for is nodata, masked or clouded"
-        if any(node.operator == "referenced" for node in walk(wanted.node)):
-            reason += ", has no data at the reference or too few dates; noise_report tells what noise_mask removes"
+        reason = f"the image lies within {_shown(data)}, but all that was asked for {_why(wanted.node)}"
     warn(f"{name}: no pixel is valid within {_shown(asked)}; {reason}")
+
+
+def _why(root: Node) -> str:
+    """What leaves nothing of such a chain."""
+    nodes = list(walk(root))
+    if not any(node.operator == "referenced" for node in nodes):
+        return "is nodata, masked or clouded"
+    reasons = ["is nodata or masked", "has no data at the reference", "too few dates"]
+    if any(node.operator == "invert" and options_of(node)["method"] == "sbas" for node in nodes):
+        reasons.append(
+            'no pairs that lead to the first date (unused_count of quality() counts them, and invert("nsbas") does without)'
+        )
+    return f"{', '.join(reasons[:-1])} or {reasons[-1]}; noise_report tells what noise_mask removes"
 
 
 def _shown(bbox: Bounds) -> str:

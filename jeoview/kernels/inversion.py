@@ -36,7 +36,7 @@ from jeoview.kernels.weights import Weighting, weigh
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
 
-QUALITY = ("temporal_coherence", "rms_misclosure", "pair_count", "date_count", "gap_count")
+QUALITY = ("temporal_coherence", "rms_misclosure", "pair_count", "date_count", "gap_count", "unused_count")
 
 
 class Bridge(NamedTuple):
@@ -76,6 +76,7 @@ class _Room(NamedTuple):
     by_one: Doubles
     reached: Doubles
     gaps: Doubles
+    valid: Doubles
 
 
 @inner
@@ -105,14 +106,13 @@ def _flows(room: _Room, plan: Elimination, group: int) -> None:  # pragma: no co
 
 @inner
 def _mark_dates(room: _Room, plan: Elimination) -> None:  # pragma: no cover - compiled
-    """Positive at the dates that a pair of weight shows, and at the first one."""
+    """Positive at the dates that a pair of weight shows: the first one too is known only where one does."""
     for date in range(plan.position.size):
         store(room.reached, date, splat(0.0))
     for k in range(plan.entry.size):
         weight = load(room.weight, k)
         store(room.reached, plan.later[k], load(room.reached, plan.later[k]) + weight)
         store(room.reached, plan.earlier[k], load(room.reached, plan.earlier[k]) + weight)
-    store(room.reached, plan.position.size - 1, splat(1.0))
 
 
 @inner
@@ -200,6 +200,7 @@ def _read_weights(
         weight = load(room.weight, k)
         valid = valid + weight
         gaps = gaps + where_positive(weight, zero, one)
+    store(room.valid, 0, splat(float(room.weight.shape[0])) - gaps)
     return any_positive(valid), not any_positive(gaps)
 
 
@@ -207,7 +208,7 @@ def _read_weights(
 def _write_series(
     block: Floats, group: int, room: _Room, plan: Elimination, scale: float, partial: bool
 ) -> None:  # pragma: no cover - compiled
-    """The solution at every date; NaN where no used pair ties the date to the first one, and where none is used."""
+    """The solution at the dates that are reached; NaN at the others, and everywhere where no pair is used."""
     none, pairs = splat(np.nan), splat(0.0)
     for k in range(plan.entry.size if partial else 0):
         pairs = pairs + load(room.weight, k)
@@ -224,9 +225,9 @@ def _write_series(
 def _write_quality(
     block: Floats, group: int, room: _Room, plan: Elimination, partial: bool
 ) -> None:  # pragma: no cover - compiled
-    """The bands of `QUALITY`; NaN where no pair was used."""
+    """The bands of `QUALITY`: the first two are NaN where no pair was used, the counts where none is valid."""
     zero, one, none = splat(0.0), splat(1.0), splat(np.nan)
-    cosine, sine, squares, pairs = zero, zero, zero, zero
+    cosine, sine, squares, pairs, valid = zero, zero, zero, zero, load(room.valid, 0)
     for k in range(plan.entry.size):
         used = where_positive(load(room.weight, k), one, zero)
         rest = _phase(room, k, group) - load(room.solution, plan.later[k]) + load(room.solution, plan.earlier[k])
@@ -238,9 +239,10 @@ def _write_quality(
         dates = dates + (where_positive(load(room.reached, turn), one, zero) if partial else one)
     pack(block, group, where_positive(pairs, sqrt(fma(cosine, cosine, sine * sine)) / pairs, none))
     pack(block, BLOCK + group, where_positive(pairs, sqrt(squares / pairs), none))
-    pack(block, 2 * BLOCK + group, where_positive(pairs, pairs, none))
-    pack(block, 3 * BLOCK + group, where_positive(pairs, dates, none))
-    pack(block, 4 * BLOCK + group, where_positive(pairs, load(room.gaps, 0), none))
+    pack(block, 2 * BLOCK + group, where_positive(valid, pairs, none))
+    pack(block, 3 * BLOCK + group, where_positive(valid, where_positive(pairs, dates, zero), none))
+    pack(block, 4 * BLOCK + group, where_positive(valid, load(room.gaps, 0), none))
+    pack(block, 5 * BLOCK + group, where_positive(valid, valid - pairs, none))
 
 
 @inner
@@ -264,6 +266,7 @@ def _room(pairs: int, plan: Elimination) -> _Room:  # pragma: no cover - compile
         _rows(dates),
         _rows(dates),
         _rows(1),
+        _rows(1),
     )
 
 
@@ -278,7 +281,7 @@ def _invert(
     out: tuple[Floats, Floats],
     span: tuple[int, int],
 ) -> None:  # pragma: no cover - compiled
-    """Fill pixels ``span[0]`` to ``span[1]`` of what has a size of series (date, pixel) and quality (5, pixel), flat."""
+    """Fill pixels ``span[0]`` to ``span[1]`` of what has a size of series (date, pixel) and quality (6, pixel), flat."""
     series, quality = out
     room = _room(stack.layers, plan)
     coherences = np.empty(coherence.layers * BLOCK, np.float32)
@@ -335,8 +338,8 @@ def invert(
     Returns
     -------
     (date, pixel) float32
-        0 at the first date; NaN at a date that no used pair ties to the first one (with a bridge: that no
-        pair shows), and everywhere where no pair is used.
+        Relative to the first date, and 0 there; NaN at a date that no used pair ties to it, so at every date of a pixel
+        that does not see the first one. With a bridge: NaN at a date that no pair shows, the first one among them.
     """
     series = np.empty(plan.position.size * phase.pixels, dtype=np.float32)
     _run(phase, coherence, plan, weighting, bridge, scale, (series, np.empty(0, np.float32)))
@@ -355,9 +358,10 @@ def assess(
 
     Returns
     -------
-    (5, pixel) float32
-        The bands of `QUALITY`: abs(mean exp(j r)), sqrt(mean r**2) in rad, pairs used, dates known, and subsets of
-        dates that nothing ties to the first one; NaN where no pair is used.
+    (6, pixel) float32
+        The bands of `QUALITY`: abs(mean exp(j r)) and sqrt(mean r**2) in rad, NaN where no pair is used; pairs used,
+        dates known, subsets of dates that nothing ties to the first one, and valid pairs that are not used, because
+        they lie in such a subset; NaN where no pair is valid.
     """
     quality = np.empty(len(QUALITY) * phase.pixels, dtype=np.float32)
     _run(phase, coherence, plan, weighting, bridge, 1.0, (np.empty(0, np.float32), quality))

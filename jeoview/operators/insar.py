@@ -174,7 +174,14 @@ def _displacement(options: Options, inputs: tuple[Schema, ...]) -> Names:
 
 
 @operator(
-    mode=Mode.PIXEL, nodata="own", bands=_displacement, demand=needed_bands, unit=constant_unit("m"), layers="dates"
+    mode=Mode.PIXEL,
+    nodata="own",
+    version=2,
+    bands=_displacement,
+    demand=needed_bands,
+    unit=constant_unit("m"),
+    layers="dates",
+    upgrades={1: dict},
 )
 def invert(
     stack: SeriesInput,
@@ -189,7 +196,8 @@ def invert(
     """Displacement at every date, from the pairs by weighted least squares, pixel by pixel with its own gaps.
 
     Solves A phi = dphi with rows of -1 at the earlier and +1 at the later date, phi = 0 at the first date
-    (SBAS: Berardino et al. 2002), over the pairs that are valid at the pixel.
+    (SBAS: Berardino et al. 2002), over the pairs that are valid at the pixel. A value is always displacement since the
+    first date of the stack, so that pixels can be compared; `inversion_quality` counts what stands in its way.
 
     Parameters
     ----------
@@ -198,9 +206,11 @@ def invert(
     wavelength : float
         Metres; 0.0554658 of Sentinel-1.
     method : {"sbas", "nsbas"}
-        What becomes of dates that no pair ties to the first one. ``sbas``: NaN. ``nsbas``: subsets of dates are
-        placed by rows gamma (phi(t) - v t - c) = 0 over all dates (López-Quiroz et al. 2009, as LiCSBAS); where
-        the network is connected it equals ``sbas``. A date without any valid pair is NaN with both.
+        What becomes of dates that no pair ties to the first one. ``sbas``: NaN, so that a pixel that does not see the
+        first date has no series. ``nsbas``: subsets of dates are placed by rows gamma (phi(t) - v t - c) = 0 over all
+        dates (López-Quiroz et al. 2009, as LiCSBAS); where the network is connected it equals ``sbas``. A pixel that
+        does not see the first date is placed on a line through 0 there, and has the velocity of the dates that it
+        sees. A date without any valid pair is NaN with both, also the first one.
     weight : {"none", "coherence", "fisher", "variance"}
         What a pair counts: 1; its coherence g; 2 L g**2 / (1 - g**2); or 1 / variance of the phase of a distributed
         scatterer (Tough et al. 1995) with L / 1.94 looks. g is taken between 0.001 and 0.999.
@@ -217,7 +227,7 @@ def invert(
     series
         Band ``displacement``, metres along the line of sight, positive towards the satellite:
         -wavelength / (4 pi) phi. One layer for each acquisition, 0 at the first one; NaN where a date is not
-        connected, never silently zero, and where no pair is valid.
+        connected (``nsbas``: not seen), never silently zero, and where no pair is valid.
 
     Raises
     ------

@@ -30,7 +30,15 @@ def _quality_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return QUALITY
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_quality_bands, demand=needed_bands, unit=constant_unit(""))
+@operator(
+    mode=Mode.PIXEL,
+    nodata="own",
+    version=2,
+    bands=_quality_bands,
+    demand=needed_bands,
+    unit=constant_unit(""),
+    upgrades={1: dict},
+)
 def inversion_quality(
     stack: SeriesInput,
     *,
@@ -40,7 +48,7 @@ def inversion_quality(
     min_coherence: Fraction = 0.0,
     gamma: Gamma = 1e-4,
 ) -> BandsInput:
-    """What an inversion leaves of the phases, and what it had to work with; NaN where no pair is used.
+    """What an inversion leaves of the phases, and what it had to work with; NaN where no pair is valid.
 
     The options are those of ``invert`` and should be the same as there.
 
@@ -63,9 +71,11 @@ def inversion_quality(
     -------
     bands
         With r = dphi - A phi over the pairs that were used: ``temporal_coherence`` abs(mean exp(j r)), 0 to 1
-        (Pepe and Lanari 2006); ``rms_misclosure`` sqrt(mean r**2) in rad; ``pair_count`` their number;
-        ``date_count`` the dates that have a value; ``gap_count`` the subsets of dates (single dates included) that
-        no pair ties to the first one: N - 1 - gap_count is the rank of A.
+        (Pepe and Lanari 2006), and ``rms_misclosure`` sqrt(mean r**2) in rad, both NaN where none was;
+        ``pair_count`` their number; ``date_count`` the dates that have a value; ``gap_count`` the subsets of dates
+        (single dates included) that no pair ties to the first one: N - 1 - gap_count is the rank of A;
+        ``unused_count`` the valid pairs of such subsets, which ``sbas`` leaves out. A pixel with phase but without the
+        first date has a ``pair_count`` of 0, and its pairs in ``unused_count``.
     """
     options = {"method": method, "weight": weight, "looks": looks, "min_coherence": min_coherence, "gamma": gamma}
     if not pair_dates(stack.dates).dates:

@@ -157,7 +157,7 @@ def test_loops_close_only_after_referencing(pairs: Pairs) -> None:
 def test_dates_without_pairs_are_unknown_where_mintpy_gives_zeros(pairs: Pairs) -> None:
     """22 pixels lack pairs: MintPy's series is 0 there, ours says which dates are known."""
     series = insar.invert(pairs.referenced, wavelength=WAVELENGTH).array.reshape(13, -1)
-    quality = insar_quality.inversion_quality(pairs.referenced).array.reshape(5, -1)
+    quality = insar_quality.inversion_quality(pairs.referenced).array.reshape(6, -1)
     some = ~np.isnan(pairs.phase).all(axis=0) & np.isnan(pairs.phase).any(axis=0)
     assert some.sum() == 22
     unknown = np.isnan(series[:, some]).sum(axis=0)

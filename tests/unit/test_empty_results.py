@@ -74,6 +74,36 @@ def test_a_lost_pair_that_others_replace_is_reported_alone(tmp_path: Path) -> No
     assert "1 of 3 pairs" in stack.report()
 
 
+def test_a_first_date_that_covers_a_part_is_said_and_the_rest_has_counts(tmp_path: Path) -> None:
+    """West of 10.02 all dates, east of it all but the first one."""
+    pairs = {"20200101_20200131": 20, "20200131_20200301": 40, "20200131_20200331": 40, "20200301_20200331": 40}
+    for name, width in pairs.items():
+        days = np.diff([np.datetime64(f"{day[:4]}-{day[4:6]}-{day[6:]}") for day in name.split("_")]).astype(float)[0]
+        values = np.broadcast_to(np.linspace(0.001, 0.01, 40)[:width] * days, (1, 30, width)).astype(np.float32)
+        profile: dict[str, Any] = {"driver": "GTiff", "width": width, "height": 30, "count": 1, "dtype": "float32"}
+        place = from_origin(10, 45, 0.001, 0.001)
+        with rasterio.open(tmp_path / f"{name}_unw.tif", "w", transform=place, crs="EPSG:4326", **profile) as file:
+            file.write(values)
+    stack = InterferogramCollection.from_files(str(tmp_path / "*_unw.tif")).reference(lon=10.0005, lat=44.985, pixels=1)
+    words = r"first date, 2020-01-01, cover 50% of the stack.*nsbas.*drop=\['20200101_20200131'\]"
+    with pytest.warns(UserWarning, match=words):
+        sbas = stack.invert()
+    stack.filter_pairs(drop=["20200101_20200131"]).invert()
+    options: dict[str, Any] = {"min_dates": 3, "min_span": 0}
+    here, there = np.s_[:, 15, 10], np.s_[:, 15, 30]
+    rate = stack.invert("nsbas").velocity(**options)["velocity"].to_numpy()
+    assert isinstance(rate, np.ndarray)
+    expected = -365.25 * 1000 * stack.wavelength / (4 * np.pi) * (np.linspace(0.001, 0.01, 40) - 0.001)
+    np.testing.assert_allclose(rate[0, 15, [10, 30]], expected[[10, 30]], rtol=1e-4)
+    assert np.isnan(np.asarray(sbas.velocity(**options).to_numpy())[there]).all()
+    names = ["pair_count", "date_count", "gap_count", "unused_count"]
+    counts = np.asarray(stack.quality()[names].to_numpy())
+    assert counts[here].tolist() == [4, 4, 0, 0]
+    assert counts[there].tolist() == [0, 0, 1, 3]
+    bridged = np.asarray(stack.quality("nsbas")[names].to_numpy())
+    assert bridged[there].tolist() == [3, 3, 1, 0]
+
+
 def test_a_reference_that_cannot_be_read_is_left_to_the_tiles(tmp_path: Path) -> None:
     stack = stack_of(tmp_path, {"20200101_20200113": True}).reference(lon=10.01, lat=44.985)
     (tmp_path / "20200101_20200113_unw.tif").unlink()
@@ -134,7 +164,8 @@ def test_a_date_that_is_none_is_said_in_words(mexico: InterferogramCollection) -
 def test_an_empty_export_of_a_stack_tells_its_own_reasons(tmp_path: Path) -> None:
     stack = stack_of(tmp_path, {"20200101_20200113": True, "20200113_20200125": False}).reference(lon=10.03, lat=44.985)
     with pytest.warns(
-        UserWarning, match="masked or clouded, has no data at the reference or too few dates; noise_report"
+        UserWarning,
+        match=r"nodata or masked, has no data at the reference, too few dates or no pairs that lead to the first date .*nsbas",
     ):
         stack.invert().velocity(min_dates=3, min_span=0).mask(stack.image()["unwrapped"].mean() > 9).to_numpy(zoom=14)
 

@@ -72,16 +72,18 @@ def plain(phase: Floats, weight: Doubles, network: Network, gamma: float = 0.0) 
         valid = ~np.isnan(phase[:, p]) & (weight[:, p] > 0)
         subset = components(Network(network.dates, network.earlier[valid], network.later[valid]))
         if gamma:
-            used, known = valid, np.isin(np.arange(network.dates), [0, *network.earlier[valid], *network.later[valid]])
+            used, known = valid, np.isin(np.arange(network.dates), [*network.earlier[valid], *network.later[valid]])
         else:
             used, known = valid & (subset[network.earlier] == 0), subset == 0
+        if valid.any():
+            dates = known.sum() if used.any() else 0
+            quality[2:, p] = used.sum(), dates, subset.max(), valid.sum() - used.sum()
         if not used.any():
             continue
         solution = solved(matrix[used], phase[used, p].astype(np.float64), weight[used, p], known, gamma)
         rest = phase[used, p] - matrix[used] @ solution
         series[known, p] = solution[known]
-        coherence, rms = abs(np.exp(1j * rest).mean()), np.sqrt((rest**2).mean())
-        quality[:, p] = coherence, rms, used.sum(), known.sum(), subset.max()
+        quality[:2, p] = abs(np.exp(1j * rest).mean()), np.sqrt((rest**2).mean())
     return series, quality
 
 
@@ -270,7 +272,7 @@ def test_a_gap_that_no_pair_bridges_is_never_zero_motion() -> None:
     np.testing.assert_array_equal(series[:, 0], [0, 2, 4, np.nan, np.nan, np.nan])
     np.testing.assert_array_equal(series[:, 1], [0, 2, np.nan, np.nan, np.nan, np.nan])
     quality = assess(flat(phase), None, eliminate(network), Weighting.of("none"))
-    np.testing.assert_array_equal(quality[2:], [[2, 1], [3, 2], [1, 2]])
+    np.testing.assert_array_equal(quality[2:], [[2, 1], [3, 2], [1, 2], [3, 3]])
     np.testing.assert_allclose(quality[0], 1, atol=1e-9)
 
 
@@ -282,6 +284,32 @@ def test_a_pixel_without_the_first_date_has_no_series() -> None:
     series = invert(flat(phase), None, eliminate(network), Weighting.of("none"))
     assert np.isfinite(series[:, 0]).all()
     assert np.isnan(series[:, 1:]).all()
+    quality = assess(flat(phase), None, eliminate(network), Weighting.of("none"))
+    assert np.isnan(quality[:2, 1:]).all()
+    # It has two good pairs, which is not the same as no data.
+    np.testing.assert_array_equal(quality[2:], [[3, 0, np.nan], [4, 0, np.nan], [0, 1, np.nan], [0, 2, np.nan]])
+
+
+def test_with_nsbas_an_unseen_first_date_is_unknown_and_the_velocity_that_of_the_others() -> None:
+    """The line that places the others goes through 0 at the first date; along it the offset is all that is unknown."""
+    network = NETWORKS["banded"]
+    phase, _ = phases(network, 0.0)
+    lost = np.array(phase)
+    lost[network.earlier == 0] = np.nan
+    tie = bridge(network, 1e-4)
+    plan, weighting = eliminate(network, tied=True), Weighting.of("none")
+    series = invert(flat(lost), None, plan, weighting, bridge=tie)
+    quality = assess(flat(lost), None, plan, weighting, bridge=tie)
+    assert np.isnan(series[0]).all()
+    np.testing.assert_array_equal(quality[3:], np.tile([[DATES - 1], [1], [0]], quality.shape[1]))
+    others = network.earlier > 0
+    inner = Network.of(DATES - 1, zip(network.earlier[others] - 1, network.later[others] - 1, strict=True))
+    alone = invert(flat(phase[others]), None, eliminate(inner), weighting)
+    moved = series[1:] - alone
+    np.testing.assert_allclose(moved, np.broadcast_to(moved[0], moved.shape), atol=2e-5)
+    slope, start = np.polyfit(YEARS[1:], series[1:].astype(np.float64), 1)
+    np.testing.assert_allclose(slope, np.polyfit(YEARS[1:], alone.astype(np.float64), 1)[0], atol=2e-5)
+    np.testing.assert_allclose(start, 0, atol=2e-5)
 
 
 def test_first_date_is_plain_zero() -> None:
