@@ -16,6 +16,8 @@ from jeoview.region import check_bounds, check_meets, zoom_for
 if TYPE_CHECKING:
     from jeoview.collection.interferograms import InterferogramCollection
 
+# Metres, below any ground.
+LOWEST = -1e5
 # Pixels of all pairs together that a surface or a line is fitted to.
 FIT_PIXELS = 3e7
 
@@ -153,9 +155,37 @@ def applied(stack: InterferogramCollection, image: Image) -> Image:
     """The referenced and corrected stack."""
     if stack.place is None:
         return image
-    image = apply("referenced", (image, stack.reference_table(image)), {})
+    image = _corrected(stack, apply("referenced", (image, stack.reference_table(image)), {}))
+    if any(correction.moves_the_reference for correction in stack.corrected):
+        # What is inverted is what must be 0 there.
+        image = apply("referenced", (image, stack.reference_table(image)), {})
+    return image
+
+
+def looked_at(stack: InterferogramCollection, image: Image) -> Image:
+    """The corrected stack in which another reference is looked for: relative to the one it has only where turns count from it.
+
+    A pair that has no data at the present reference has some elsewhere.
+    """
+    if needs_all_pairs(stack):
+        image = apply("referenced", (image, stack.reference_table(image)), {})
+    return _corrected(stack, image)
+
+
+def needs_all_pairs(stack: InterferogramCollection) -> bool:
+    """Whether the correction of a pair looks at the others, and at where turns are counted from."""
+    return any(correction.kind == "unwrapping" for correction in stack.corrected)
+
+
+def with_heights(stack: InterferogramCollection, image: Image) -> Image:
+    """The stack where the heights are known that it is corrected with: elsewhere a corrected pair has no value."""
+    for correction in stack.corrected:
+        if correction.height is not None:
+            image = apply("mask", (image, apply("gte", (correction.height, LOWEST), {})), {})
+    return image
+
+
+def _corrected(stack: InterferogramCollection, image: Image) -> Image:
     for correction in stack.corrected:
         image = correction.apply(image)
-    if any(correction.moves_the_reference for correction in stack.corrected):
-        image = apply("referenced", (image, stack.reference_table(image)), {})
     return image

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jeoview.collection.corrections import with_heights
 from jeoview.collection.network import dates_of, subsets
 from jeoview.collection.reference import centre_of
 from jeoview.engine import Engine
@@ -43,7 +45,10 @@ def check_reference(stack: InterferogramCollection, image: Image, what: str, *, 
         If no pair has phase there.
     """
     seen = _seen(image)
-    if seen is None or stack.place is None or seen.all():
+    if seen is None or stack.place is None:
+        return
+    _check_heights(stack, seen, what)
+    if seen.all():
         return
     where = "the reference {:.5f}, {:.5f}".format(*centre_of(stack.place))
     if not seen.any():
@@ -61,6 +66,20 @@ def check_reference(stack: InterferogramCollection, image: Image, what: str, *, 
         )
 
 
+def _check_heights(stack: InterferogramCollection, seen: np.ndarray, what: str) -> None:
+    """Warn where pairs have phase at the reference and no height that they could be corrected with."""
+    if stack.place is None or all(correction.height is None for correction in stack.corrected):
+        return
+    files = replace(stack, place=None, corrected=()).image()
+    high = _seen(stack.reference_table(with_heights(stack, files)))
+    if high is not None and (lost := seen & ~high).any():
+        lon, lat = centre_of(stack.place)
+        warn(
+            f"{what}: at the reference {lon:.5f}, {lat:.5f} {_named(stack, lost)} have phase but no height: of these the ones "
+            "that correct_height changes are left out. Choose a place whose height is known"
+        )
+
+
 def reference_note(stack: InterferogramCollection) -> list[str]:
     """A line that says how many pairs are lost at the reference; none where all have data, or it cannot be read."""
     if stack.place is None:
@@ -72,7 +91,11 @@ def reference_note(stack: InterferogramCollection) -> list[str]:
 
 
 def _without(stack: InterferogramCollection, seen: np.ndarray) -> str:
-    names = [name for name, valid in zip(stack.ids or (), seen, strict=True) if not valid]
+    return _named(stack, ~seen)
+
+
+def _named(stack: InterferogramCollection, chosen: np.ndarray) -> str:
+    names = [name for name, here in zip(stack.ids or (), chosen, strict=True) if here]
     more = " ..." if len(names) > NAMED else ""
     return f"{len(names)} of {len(stack)} pairs ({', '.join(names[:NAMED])}{more})"
 

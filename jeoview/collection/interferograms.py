@@ -353,7 +353,7 @@ class InterferogramCollection:
         return replace(self, name=stack.copy_stack(plan, folder, progress=progress))
 
     def reference_phase(self) -> dict[str, float]:
-        """Phase of each pair at the reference in rad, by id; NaN where a pair has no valid pixel there."""
+        """Phase of each pair at the reference in rad, by id, before any correction; NaN where a pair has no valid pixel there."""
         table = Engine.default().table(self.reference_table(self._stack()).node)
         return dict(zip(self.ids or (), table.values["unwrapped"].tolist(), strict=True))
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from jeoview.catalog.pixels import grids_of, union
 from jeoview.collection.areas import read_area
+from jeoview.collection.corrections import looked_at, needs_all_pairs
 from jeoview.collection.measures import Reading
 from jeoview.collection.pixels import square
 from jeoview.engine import Engine
@@ -51,6 +52,9 @@ def reference(
     median), the highest mean coherence, to two digits, and of these the least closure error; of equal ones the first, row
     by row from the north-west. The same stack has the same reference everywhere; it says so in ``repr`` and `report`. That
     the ground as a whole does not move is not known: compare the velocities with a place that you know.
+
+    Of a corrected stack the pairs are looked at as their corrections leave them, and what is subtracted from each pair is
+    measured after them: on what is inverted. Turns that `correct_unwrapping` gives are counted from the new place.
 
     Parameters
     ----------
@@ -133,6 +137,9 @@ def _best(stack: InterferogramCollection, pixels: int, region: Any, progress: bo
     from jeoview.collection.selection import reading_of
 
     reading = reading_of(stack, region)
+    if stack.corrected:
+        source = replace(stack, name=reading.name)
+        reading.correct, reading.together = lambda image: looked_at(source, image), needs_all_pairs(stack)
     centre = (reading.grid.bbox[1] + reading.grid.bbox[3]) / 2
     ground = reading.grid.lattice.resolution[0] * cos_latitude(centre)
     window = max(round(pixels * stack.spacing / ground), 1)
@@ -150,7 +157,11 @@ def _best(stack: InterferogramCollection, pixels: int, region: Any, progress: bo
         _square(stack, lon, lat, pixels),
         side=pixels,
         chosen=", ".join(
-            ["found automatically", *about, f"{_speed(stack, rate):+.1f} mm/yr from the median of the ground"]
+            [
+                "found automatically" + (" on the corrected pairs" if stack.corrected else ""),
+                *about,
+                f"{_speed(stack, rate):+.1f} mm/yr from the median of the ground",
+            ]
         ),
     )
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jeoview.collection.areas import read_area
-from jeoview.collection.corrections import applied
+from jeoview.collection.corrections import applied, needs_all_pairs
 from jeoview.collection.frames import frames_note
 from jeoview.collection.measures import LoopMeasure, Reading, Survey, survey
 from jeoview.collection.network import ByDates, ByPixels, Sieve, best_of, dates_of, root_mean_square
@@ -252,7 +252,7 @@ def reading_of(stack: InterferogramCollection, region: Any = None, *, corrected:
     if corrected and stack.corrected:
         source = replace(stack, name=name)
         reading.correct = lambda image: applied(source, image)
-        reading.together = any(correction.kind == "unwrapping" for correction in stack.corrected)
+        reading.together = needs_all_pairs(stack)
     return reading
 
 
