@@ -122,12 +122,20 @@ class Geolocation:
 
     def locate(self, crs: str, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Rows and columns of places; NaN outside."""
-        return self._inverse(*transform(crs, WGS84, x, y))
+        return self.at(*transform(crs, WGS84, x, y))
 
     def positions(self, target: Grid) -> Positions:
         """Rows and columns of all pixel centres of a grid."""
+        return Positions(self.at(*self.degrees(target)), (1, 0, 0), 0.0)
+
+    def degrees(self, target: Grid) -> tuple[Floats, Floats]:
+        """Longitudes and latitudes of the pixel centres of a grid."""
         lat, lon = dense_positions(_DEGREES, target)
-        return Positions(self._inverse(lon * _UNIT, lat * _UNIT), (1, 0, 0), 0.0)
+        return lon * _UNIT, lat * _UNIT
+
+    def local(self, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
+        """Degrees as the nodes have them."""
+        return _local(lon, lat, self.origin)
 
     def outline(self) -> tuple[Floats, Floats]:
         """Longitudes and latitudes along the four edges of the nodes, round and back; those that are known."""
@@ -136,12 +144,16 @@ class Geolocation:
         shrink = math.cos(math.radians(self.origin[1]))
         return self.origin[0] + edges[0][known] / shrink, self.origin[1] + edges[1][known]
 
-    def _inverse(self, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
+    def at(self, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
+        """Rows and columns of degrees; NaN outside."""
+        return only_inside(*self.around(lon, lat), self.shape)
+
+    def around(self, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
+        """Rows and columns of degrees, also of those that lie outside of the sensor's pixels and inside of the nodes."""
         east, north = _local(lon, lat, self.origin)
         rows, cols = np.empty(east.shape), np.empty(east.shape)
         kernel.invert(east.ravel(), north.ravel(), self.places, self.guesses, rows.reshape(-1), cols.reshape(-1))
-        rows, cols = self.first[0] + rows * self.step[0], self.first[1] + cols * self.step[1]
-        return _only_inside(rows, cols, self.shape)
+        return self.first[0] + rows * self.step[0], self.first[1] + cols * self.step[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,7 +262,7 @@ class LookupTable:
         down, right = down - self.corner[0], right - self.corner[1]
         rows, cols = np.empty(down.shape), np.empty(down.shape)
         kernel.look_up(down.ravel(), right.ravel(), self.nodes, rows.reshape(-1), cols.reshape(-1))
-        return _only_inside(rows, cols, self.shape)
+        return only_inside(rows, cols, self.shape)
 
 
 def nodes_of(
@@ -284,7 +296,8 @@ def dense_positions(source: Placement, target: Grid) -> tuple[Floats, Floats]:
     return down, right
 
 
-def _only_inside(rows: Floats, cols: Floats, shape: tuple[int, int]) -> tuple[Floats, Floats]:
+def only_inside(rows: Floats, cols: Floats, shape: tuple[int, int]) -> tuple[Floats, Floats]:
+    """The same places, NaN outside of the sensor's pixels; in place."""
     outside = ~((rows >= 0.0) & (rows < shape[0]) & (cols >= 0.0) & (cols < shape[1]))
     rows[outside] = cols[outside] = np.nan
     return rows, cols

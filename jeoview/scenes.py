@@ -19,7 +19,8 @@ from jeoview.errors import ChainError, CollectionError, KeyUnknownError, SourceE
 from jeoview.graph import Node, digest
 from jeoview.grid import Frame, Grid
 from jeoview.io.reader import Reader
-from jeoview.native import LOOKUPS, PLACES, Locator, locate_in_chain, located, tabulated
+from jeoview.locators import LOOKUPS, PLACES, Locator, located, tabulated
+from jeoview.native import locate_in_chain
 from jeoview.operator import Names
 from jeoview.projection import is_sensor
 from jeoview.raster import Array, Kind, Raster

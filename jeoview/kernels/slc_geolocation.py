@@ -101,6 +101,51 @@ def _newton(x: float, y: float, nodes: tuple[Floats, Floats], start: int) -> tup
 
 
 @njit(cache=True, nogil=True)
+def refine(
+    x: Floats,
+    y: Floats,
+    nodes: tuple[Floats, Floats],
+    window: tuple[int, int, int, int],
+    reach: float,
+    rows: Floats,
+    cols: Floats,
+) -> None:
+    """Move each place from where it is about to where it is in a raster of nodes, of which a window is held.
+
+    ``window`` is its first row and column, and the rows and columns of the whole raster; ``rows`` and ``cols`` count in the
+    whole. A place whose iteration leads farther away than ``reach`` (layover) stays; NaN where its neighbours are not
+    known. All numbers are of the whole raster, so that no bit hangs on the window, which holds ``reach`` around each place.
+    """
+    east, north = nodes
+    top, left, height, width = window
+    for k in range(x.size):
+        row, col = rows[k], cols[k]
+        for _ in range(ITERATIONS):
+            # Written so that a NaN ends it.
+            if not (abs(row - rows[k]) <= reach and abs(col - cols[k]) <= reach):
+                break
+            i, j = min(max(int(row), 0), height - 2), min(max(int(col), 0), width - 2)
+            p, q = row - i, col - j
+            e, e_p, e_q = _cell(east, i - top, j - left, p, q)
+            n, n_p, n_q = _cell(north, i - top, j - left, p, q)
+            area = e_p * n_q - e_q * n_p
+            if not abs(area) > 0.0:
+                row = np.nan if area != area else np.inf
+                break
+            step_row = ((x[k] - e) * n_q - (y[k] - n) * e_q) / area
+            step_col = ((y[k] - n) * e_p - (x[k] - e) * n_p) / area
+            row, col = row + step_row, col + step_col
+            if abs(step_row) + abs(step_col) < CLOSE:
+                break
+        else:
+            continue
+        if row != row or col != col:
+            rows[k] = cols[k] = np.nan
+        elif abs(row - rows[k]) <= reach and abs(col - cols[k]) <= reach:
+            rows[k], cols[k] = row, col
+
+
+@njit(cache=True, nogil=True)
 def _cell(values: Floats, i: int, j: int, p: float, q: float) -> tuple[float, float, float]:
     """The bilinear value in a cell, and how it changes down and to the right."""
     upper = values[i, j + 1] - values[i, j]

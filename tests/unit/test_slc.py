@@ -18,13 +18,14 @@ from rasterio.transform import from_origin
 
 import jeoview as jv
 import jeoview.export
-from jeoview import native
+from jeoview import locators
 from jeoview.collection import SlcCollection
 from jeoview.engine import Engine
 from jeoview.errors import BandError, CollectionError, LimitError, ParameterError, SourceError
 from jeoview.geolocation import Geolocation
 from jeoview.grid import Frame, Grid, web_mercator
 from jeoview.io.zarr import describe_zarr
+from jeoview.locators import LargePlaces
 from jeoview.planner import cost
 from jeoview.raster import Raster
 from jeoview.region import region_grid
@@ -377,8 +378,8 @@ def test_a_raster_of_places_is_inverted(turn: float) -> None:
 
 @pytest.mark.parametrize("strip", [10_000, 300])
 def test_a_large_raster_of_places_is_thinned_out(monkeypatch: pytest.MonkeyPatch, strip: int) -> None:
-    monkeypatch.setattr(native, "MAX_NODES", 4000)
-    monkeypatch.setattr(native, "STRIP", strip)
+    monkeypatch.setattr(locators, "MAX_NODES", 4000)
+    monkeypatch.setattr(locators, "STRIP", strip)
     asked: list[Grid] = []
 
     def places(grid: Grid) -> NDArray[np.float64]:
@@ -387,13 +388,61 @@ def test_a_large_raster_of_places_is_thinned_out(monkeypatch: pytest.MonkeyPatch
         cols = np.arange(grid.col, grid.col + grid.width)[None] + 0.5
         return np.stack([10 + 2e-5 * cols - 4e-6 * rows, 45 - 1e-5 * rows - 3e-6 * cols])
 
-    where = native.located(places, Frame("0" * 16, (303, 407)))
+    where = locators.located(places, Frame("0" * 16, (303, 407)))
     assert len(asked) > 3
     assert max(grid.height * grid.width for grid in asked) <= max(strip, 407)
-    assert where.places[0].size < 5000
+    assert isinstance(where, LargePlaces)
+    assert where.thin.places[0].size < 5000
     row, col = np.array([0.1, 302.9, 150.0, 299.7]), np.array([0.1, 406.9, 3.0, 203.3])
     found = where.locate("EPSG:4326", 10 + 2e-5 * col - 4e-6 * row, 45 - 1e-5 * row - 3e-6 * col)
     np.testing.assert_allclose(found, [row, col], atol=1e-5)
+
+
+def rough(grid: Grid) -> NDArray[np.float32]:
+    """Degrees of a turned scene, whose pixels a terrain displaces by up to half a pixel from one to the next."""
+    rows = np.arange(grid.row, grid.row + grid.height)[:, None] + 0.5
+    cols = np.arange(grid.col, grid.col + grid.width)[None] + 0.5
+    cols = cols + 0.3 * np.sin(0.9 * rows) * np.sin(1.1 * cols) + 3 * np.sin(rows / 50)
+    return np.stack([1 + 2e-4 * cols - 4e-5 * rows, 0.5 - 1e-4 * rows - 3e-5 * cols]).astype(np.float32)
+
+
+def test_a_large_raster_of_places_is_exact_around_a_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = Frame("0" * 16, (303, 407))
+    held = locators.located(rough, frame)
+    monkeypatch.setattr(locators, "MAX_NODES", 4000)
+    asked: list[Grid] = []
+
+    def places(grid: Grid) -> NDArray[np.float32]:
+        asked.append(grid)
+        return rough(grid)
+
+    large = locators.located(places, frame)
+    assert isinstance(held, Geolocation)
+    assert isinstance(large, LargePlaces)
+    assert large.every == 6
+    for zoom, height, width in ((14, 200, 60), (13, 500, 900), (12, 300, 450)):
+        target = grid_at(zoom, 0.997, 0.502, height, width)
+        asked.clear()
+        found, expected = large.positions(target).nodes, held.positions(target).nodes
+        assert sum(grid.height * grid.width for grid in asked) < (40_000 if zoom == 14 else 303 * 407 + 1)
+        assert np.isfinite(expected[0]).mean() > 0.1
+        part = Grid(target.lattice, target.row + 27, target.col + 11, 90, 41)
+        for one, other, cut in zip(found, expected, large.positions(part).nodes, strict=True):
+            # A function of the pixel alone, and the same as of all pixels of the sensor, at its edges too.
+            assert cut.tobytes() == one[27:117, 11:52].tobytes()
+            np.testing.assert_array_equal(np.isnan(one), np.isnan(other))
+            np.testing.assert_allclose(one, other, atol=1e-4)
+        thin = large.thin.positions(target).nodes
+        assert np.nanmax(np.abs(thin[1] - expected[1])) > 0.3, "which pixels that are left out do not give"
+    lon, lat = (float(axis[100, 200]) for axis in rough(frame.extent))
+    np.testing.assert_allclose(
+        large.locate("EPSG:4326", np.array([lon]), np.array([lat])), [[100.5], [200.5]], atol=1e-3
+    )
+    # Where the map's pixels are as large as those that are kept lie apart, these are enough.
+    coarse = grid_at(7, 0.99, 0.51, 20, 30)
+    asked.clear()
+    assert np.isfinite(large.positions(coarse).nodes[0]).any()
+    assert asked == []
 
 
 def test_control_points_without_order() -> None:

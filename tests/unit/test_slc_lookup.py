@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import from_origin
 
-from jeoview import native
+from jeoview import locators
 from jeoview.collection import SlcCollection
 from jeoview.engine import Engine
 from jeoview.errors import ParameterError, SourceError
 from jeoview.geolocation import LookupTable
 from jeoview.grid import Grid, Lattice
 from jeoview.image import Image
-from jeoview.native import LargeTable, tabulated
+from jeoview.locators import LargeTable, tabulated
 from jeoview.projection import transform
 from jeoview.raster import Raster
 from jeoview.warp import Placement
@@ -195,8 +195,8 @@ def test_a_large_table_is_exact_around_a_tile(monkeypatch: pytest.MonkeyPatch, m
     """What is not held in memory is read around a tile: the positions of the whole table, to the bit."""
     held = tabulated(rough, WHOLE, SHAPE)
     assert isinstance(held, LookupTable)
-    monkeypatch.setattr(native, "MAX_TABLE", most)
-    monkeypatch.setattr(native, "STRIP", 700)
+    monkeypatch.setattr(locators, "MAX_TABLE", most)
+    monkeypatch.setattr(locators, "STRIP", 700)
     read: list[Grid] = []
 
     def counted(grid: Grid) -> NDArray[Any]:
@@ -223,7 +223,7 @@ def test_a_large_table_is_exact_around_a_tile(monkeypatch: pytest.MonkeyPatch, m
 def test_a_large_table_on_coarse_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the map's pixels are larger than the table's, nodes are no farther apart than these; tiles agree to the bit."""
     held = tabulated(rough, WHOLE, SHAPE)
-    monkeypatch.setattr(native, "MAX_TABLE", 700)
+    monkeypatch.setattr(locators, "MAX_TABLE", 700)
     large = tabulated(rough, WHOLE, SHAPE)
     assert isinstance(large, LargeTable)
     assert large.thin.every == 5
@@ -242,7 +242,7 @@ def test_tiles_by_a_large_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     stack = with_table(tmp_path)
     held = [render(image, grid_at(17, 8.999, 43.3525, 300, 300)) for image in results(stack)]
     Engine.default().forget()
-    monkeypatch.setattr(native, "MAX_TABLE", 700)
+    monkeypatch.setattr(locators, "MAX_TABLE", 700)
     monkeypatch.setattr("jeoview.engine._DEFAULT", {})
     again = SlcCollection(stack.name)
     for image, expected in zip(results(again), held, strict=True):

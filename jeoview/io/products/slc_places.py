@@ -30,7 +30,7 @@ from jeoview.io.raw import check_raw, layout_of
 from jeoview.io.reader import Reader
 from jeoview.io.write import GDAL_ERRORS
 from jeoview.io.zarr import describe_zarr
-from jeoview.native import LOOKUPS, PLACES, LargeTable, located, tabulated
+from jeoview.locators import LOOKUPS, PLACES, LargePlaces, LargeTable, located, tabulated
 from jeoview.projection import Bounds
 
 CACHE = 64 << 20
@@ -177,7 +177,7 @@ def _frame(shape: tuple[int, int], place: Any) -> str:
     return digest(canonical([list(shape), place]))[:16]
 
 
-def _located(bands: Mapping[str, Band], frame: Frame) -> Geolocation:
+def _located(bands: Mapping[str, Band], frame: Frame) -> Geolocation | LargePlaces:
     """The places that two bands say."""
     item = Item("", "longitude and latitude", "", (-180.0, -90.0, 180.0, 90.0), {}, {}, dict(bands))
     reader = Reader(cache_bytes=CACHE)
@@ -208,7 +208,7 @@ def _looked_up(properties: dict[str, Any], shape: tuple[int, int], lookup: Looku
     return Ground(properties, bands, geometry, bbox)
 
 
-def _outline(geolocation: Geolocation | LookupTable | LargeTable) -> tuple[dict[str, Any], Bounds]:
+def _outline(geolocation: Geolocation | LookupTable | LargePlaces | LargeTable) -> tuple[dict[str, Any], Bounds]:
     lon, lat = geolocation.outline()
     area = shapely.make_valid(shapely.Polygon(np.column_stack([lon, lat])))
     west, south, east, north = (round(value, 7) for value in shapely.bounds(area).tolist())
