@@ -21,7 +21,7 @@ from jeoview.errors import BandError, CollectionError, ParameterError, choices
 from jeoview.grid import Grid, Lattice
 from jeoview.image import Image
 from jeoview.io.products.common import BandFile, make_item
-from jeoview.io.products.egms import CRS, UNITS, PointTable, read_points
+from jeoview.io.products.egms import UNITS, PointTable, Unit, read_points
 from jeoview.io.products.stacks import midnight
 from jeoview.io.write import BandText, CogProfile, write_cog
 from jeoview.operators.velocity import velocity
@@ -57,7 +57,10 @@ class PointCollection:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the attributes; EGMS's older names are given as the newer ones."""
+        """Names of the attributes; EGMS's older names are given as the newer ones.
+
+        ``easting`` and ``northing`` are metres of EPSG:3035, outside of Europe of a UTM zone.
+        """
         return tuple(map(str, self.table.attributes.columns))
 
     @property
@@ -176,7 +179,8 @@ class PointCollection:
         value : str or list of str
             Attributes, one band each.
         cell : float
-            Metres; cells lie on multiples of it in EPSG:3035, so that images of several tracks coincide.
+            Metres; cells lie on multiples of it in EPSG:3035 (outside of Europe in the UTM zone of the points), so that images
+            of several tracks coincide.
         folder : str or Path, optional
             Where the raster is kept (a cloud-optimised GeoTIFF); beside the store by default.
 
@@ -226,6 +230,7 @@ class PointCollection:
             raise CollectionError(f"the points {self.table.name!r} have no displacement series")
         array, grid = self._means(self.table.displacement.T, cell)
         key = _key(array, self.dates, grid)
+        known = dict(self.table.properties)
         name, home = f"series-{key}", _home(folder) / f"{self.table.name}-{key}"
         items = []
         # A file a date: one with all dates would be read whole for each of them.
@@ -233,7 +238,7 @@ class PointCollection:
             path = home / f"{day}.tif"
             _write(path, layer[None], grid, (BandText("displacement", unit="m"),))
             when = midnight(dt.date.fromisoformat(day))
-            items.append(make_item(name, day, when, [BandFile(Band("displacement", "", unit="m"), path)], {}))
+            items.append(make_item(name, day, when, [BandFile(Band("displacement", "", unit="m"), path)], known))
         files.register(name, self.table.name, items)
         return freeze(user_catalog().collection(name), items)
 
@@ -260,7 +265,11 @@ class PointCollection:
         cols, rows = (np.floor(axis / cell).astype(np.int64) for axis in (self["easting"], -self["northing"]))
         top, left = int(rows.min()), int(cols.min())
         grid = Grid(
-            Lattice(CRS, (cell, cell), 0.0, 0.0), top, left, int(rows.max()) - top + 1, int(cols.max()) - left + 1
+            Lattice(self.table.crs, (cell, cell), 0.0, 0.0),
+            top,
+            left,
+            int(rows.max()) - top + 1,
+            int(cols.max()) - left + 1,
         )
         if grid.height * grid.width > MAX_CELLS:
             raise ParameterError(
@@ -271,14 +280,14 @@ class PointCollection:
 
     def _series_raster(self) -> Raster:
         array = np.ascontiguousarray(self.table.displacement.T)[:, None, None, :]
-        grid = Grid(Lattice(CRS, (1.0, 1.0), 0.0, 0.0), 0, 0, 1, len(self))
+        grid = Grid(Lattice(self.table.crs, (1.0, 1.0), 0.0, 0.0), 0, 0, 1, len(self))
         days = tuple(format_time(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)) for day in self.table.dates)
         return Raster(array, grid, Kind.SERIES, ("displacement",), days)
 
     def _degrees(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if {"longitude", "latitude"} <= set(self.columns):
             return self["longitude"].astype(np.float64), self["latitude"].astype(np.float64)
-        return transform(CRS, WGS84, self["easting"], self["northing"])
+        return transform(self.table.crs, WGS84, self["easting"], self["northing"])
 
 
 def validated(options: dict[str, Any]) -> dict[str, Any]:
@@ -314,19 +323,25 @@ def _key(array: Floats, names: Sequence[str], grid: Grid) -> str:
     return digest.hexdigest()[:12]
 
 
-def open_points(path: str | Path) -> PointCollection:
+def open_points(path: str | Path, *, unit: Unit | None = None) -> PointCollection:
     """Open a file of measurement points: EGMS L2a, L2b or L3, a CSV file or the zip file that it came in.
 
-    L3 GeoTIFFs are opened by `jeoview.open`.
+    Any other CSV file with the columns ``longitude`` and ``latitude`` (``lon``, ``lat``) is opened too, for instance one of
+    `Image.to_csv`. L3 GeoTIFFs are opened by `jeoview.open`.
 
     Parameters
     ----------
     path : str or Path
         The file.
+    unit : {"mm", "m"}, optional
+        Of the displacement in columns named by dates (``20200103``). Without it they are mm where there is a column
+        ``mean_velocity``, as in EGMS, and plain attributes in other tables.
 
     Raises
     ------
     SourceError
         If it does not exist, is broken, or no such table; the message says what is missing.
+    ParameterError
+        If the unit is another one.
     """
-    return PointCollection(read_points(as_path(path, "open_points")))
+    return PointCollection(read_points(as_path(path, "open_points"), unit))

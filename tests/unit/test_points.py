@@ -15,7 +15,7 @@ import jeoview as jv
 from jeoview.catalog import Query
 from jeoview.collection.frozen import user_catalog
 from jeoview.engine import Engine
-from jeoview.errors import BandError, CollectionError, JeoviewError, ParameterError
+from jeoview.errors import BandError, CollectionError, JeoviewError, ParameterError, SourceError
 from jeoview.grid import Grid, Lattice
 from jeoview.projection import transform
 from jeoview.raster import Kind
@@ -212,6 +212,102 @@ def test_level_three_rasters_are_velocities(tmp_path: Path) -> None:
     np.testing.assert_array_equal(Engine.default().render(image.node, grid).array[0], [[-2, -1, 0], [1, 2, 3]])
 
 
+# -- tables that are not EGMS's -------------------------------------------------------------------
+
+
+EXPORTS = {
+    "degrees": ("EPSG:4326", (-104.92, 21.48, -104.912, 21.486), 0.001, "EPSG:32613"),
+    "utm": ("EPSG:32613", (508_000.0, 2_375_000.0, 508_500.0, 2_375_600.0), 100.0, "EPSG:32613"),
+    "europe": ("EPSG:32632", (399_700.0, 4_999_700.0, 400_600.0, 5_000_300.0), 30.0, "EPSG:3035"),
+    "laea": ("EPSG:3035", (4_220_000.0, 2_420_000.0, 4_220_900.0, 2_420_600.0), 30.0, "EPSG:3035"),
+}
+
+
+@pytest.mark.parametrize("kind", EXPORTS)
+def test_our_own_table_is_opened_where_and_as_it_was(tmp_path: Path, kind: str) -> None:
+    crs, bounds, step, metric = EXPORTS[kind]
+    height, width = (round((bounds[i + 2] - bounds[i]) / step) for i in (1, 0))
+    days = [np.datetime64("2020-01-03") + 60 * k for k in range(12)]
+    moved = np.random.default_rng(5).normal(0, 0.02, (len(days), height, width)).astype(np.float32)
+    for day, layer in zip(days, moved, strict=True):
+        name = tmp_path / f"d_{str(day).replace('-', '')}.tif"
+        place = {"crs": crs, "transform": from_origin(bounds[0], bounds[3], step, step)}
+        with rasterio.open(
+            name, "w", driver="GTiff", height=height, width=width, count=1, dtype="float32", **place
+        ) as file:
+            file.write(layer, 1)
+    scenes = jv.ImageCollection.from_files(str(tmp_path / "d_*.tif"), date="%Y%m%d", bands=["displacement"], unit="m")
+    path = scenes.to_csv(tmp_path / "own.csv", crs=crs, bounds=bounds, resolution=step, progress=False)
+    points = jv.open_points(path)
+    assert (len(points), points.table.crs, points.dates) == (height * width, metric, tuple(map(str, days)))
+    # Rows from the north: the first is the pixel of the corner.
+    lon, lat = transform(crs, "EPSG:4326", bounds[0] + step / 2, bounds[3] - step / 2)
+    np.testing.assert_allclose((points["longitude"][0], points["latitude"][0]), (lon, lat), atol=1e-7)
+    x, y = transform("EPSG:4326", metric, lon, lat)
+    np.testing.assert_allclose((points["easting"][0], points["northing"][0]), (x, y), atol=0.02)
+    np.testing.assert_allclose(points.table.displacement, moved.reshape(len(days), -1).T, atol=5.1e-6)
+    west, south, east, north = points.bounds
+    box = points.image(cell=step if step > 1 else 100.0).schema.bbox
+    assert box is not None
+    np.testing.assert_allclose(box, (west, south, east, north), atol=0.003)
+    assert points.displacement().bands == ("displacement",)
+
+
+def test_a_plain_table_with_degrees(tmp_path: Path) -> None:
+    path = tmp_path / "gnss.csv"
+    path.write_text("station;Lon;LAT;rate;20200103;20200115\na;-104.9;21.5;3.5;0;12\nb;-104.8;21.6;-1;0;6\n")
+    points = jv.open_points(path)
+    assert (list(points["pid"]), points.dates) == (["1", "2"], ())
+    assert points.bounds == (-104.9, 21.5, -104.8, 21.6)
+    assert {"station", "rate", "20200103"} <= set(points.columns)
+    image = points.image("rate", cell=1000.0)
+    cell = Grid(Lattice("EPSG:32613", (1000.0, 1000.0), 0.0, 0.0), *_cell_of(-104.9, 21.5), 1, 1)
+    assert Engine.default().render(image.node, cell).array[0, 0, 0] == 3.5
+    for unit, metres in (("mm", 0.012), ("m", 12.0)):
+        assert jv.open_points(path, unit=unit).series("1").iloc[1] == pytest.approx(metres)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="unit is 'cm'; expected 'mm' or 'm'"):
+        jv.open_points(path, unit="cm")  # type: ignore[arg-type]
+
+
+def _cell_of(lon: float, lat: float) -> tuple[int, int]:
+    x, y = transform("EPSG:4326", "EPSG:32613", lon, lat)
+    return int(np.floor(-float(y) / 1000)), int(np.floor(float(x) / 1000))
+
+
+def test_metres_of_an_unknown_system_are_refused(tmp_path: Path) -> None:
+    rows = ("1,400015.0,4999985.0,-1.5,0.5",)
+    head = "pid,easting,northing,mean_velocity,20200103"
+    with pytest.raises(SourceError, match=r"utm.csv: easting and northing lie outside of Europe in EPSG:3035"):
+        jv.open_points(write(tmp_path / "utm.csv", head, rows))
+    points = jv.open_points(
+        write(tmp_path / "both.csv", f"{head},longitude,latitude", ("1,400015.0,4999985.0,-1.5,0.5,7.73,45.14",))
+    )
+    assert (points["file_easting"][0], points.bounds) == (400015.0, (7.73, 45.14, 7.73, 45.14))
+    with pytest.raises(SourceError, match="longitude and latitude are no degrees"):
+        jv.open_points(write(tmp_path / "far.csv", "lon,lat", ("400000,4999985",)))
+
+
+def test_the_series_keeps_what_the_files_name_says(tmp_path: Path) -> None:
+    for name, look in zip(TRACKS, ("0.6", "-0.6"), strict=True):
+        rows = tuple(row.replace(",0.6,", f",{look},").replace(",2.5", f",{look}") for row in ROWS)
+        jv.open_points(write(tmp_path / f"{name}.csv", NEW, rows)).displacement()
+    catalog = user_catalog()
+    said = [item.properties for name in catalog.collections() for item in catalog.search(Query(name))]
+    assert len(said) == 4
+    assert {one["jeoview:sign"] for one in said} == {"displacement in mm, positive towards (EGMS L2b)"}
+    assert {(one["jeoview:track"], one["jeoview:burst"], one["sat:orbit_state"]) for one in said} == {
+        ("022", "022_0845_IW2", "descending"),
+        ("117", "117_0227_IW2", "ascending"),
+    }
+    assert (said[0]["jeoview:level"], said[0]["sar:polarizations"]) == ("L2b", ["VV"])
+    assert (said[0]["constellation"], said[0]["jeoview:release"]) == ("sentinel-1", "2020-2024 v1")
+    head, rows = "pid,easting,northing,mean_velocity,20200103", ("1000,4597050.0,1741250.0,-1.5,0.5",)
+    east = jv.open_points(write(tmp_path / "EGMS_L3_E45N17_100km_E_2020_2024_1.csv", head, rows))
+    assert east.table.properties["jeoview:sign"] == "displacement in mm, positive eastwards (EGMS L3)"
+    other = jv.open_points(write(tmp_path / "own.csv", head, rows))
+    assert other.table.properties == {"jeoview:sign": "displacement in mm, sign as in the file own"}
+
+
 def test_what_is_no_table_of_points_says_so(tmp_path: Path) -> None:
     broken = tmp_path / "EGMS_L2b_1.zip"
     broken.write_bytes(b"PK\x03\x04 nothing")
@@ -232,7 +328,7 @@ def test_what_is_no_table_of_points_says_so(tmp_path: Path) -> None:
         two: "two.zip holds 2 CSV files; expected one",
         write(
             tmp_path / "other.csv", "a,b,c", ("1,2,3",)
-        ): "other.csv is no table of EGMS points: column 'pid' is missing",
+        ): "other.csv is no table of points: expected the columns longitude and latitude",
         write(tmp_path / "empty.csv", NEW, ()): "empty.csv holds no point",
         write(
             tmp_path / "words.csv", NEW, (ROWS[0].replace("4597010.0", "east"),)
