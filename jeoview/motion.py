@@ -45,12 +45,14 @@ def relative_to(
     Raises
     ------
     ParameterError
-        If neither a date nor a place is given, the date is none or the place lies outside the image, or the image has no
-        band ``displacement`` for a place.
+        If neither a date nor a place is given, or two places; the date is none, or none of the series; the place lies outside
+        the image; or the image has no band ``displacement`` for a place.
     """
     image: Image = self if isinstance(self, Image) else self.image()
     if date is None and lon is None and lat is None and bounds is None:
         raise ParameterError("relative_to: give date=, or a place: lon= and lat=, or bounds=(west, south, east, north)")
+    if bounds is not None and (lon is not None or lat is not None):
+        raise ParameterError("relative_to: give lon= and lat=, or bounds=, one of them")
     if date is not None:
         _check_day(date)
     if bounds is None and (lon is not None or lat is not None):

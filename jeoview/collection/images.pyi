@@ -2032,8 +2032,8 @@ class ImageCollection:
         Raises
         ------
         ParameterError
-            If neither a date nor a place is given, the date is none or the place lies outside the image, or the image has no
-            band ``displacement`` for a place.
+            If neither a date nor a place is given, or two places; the date is none, or none of the series; the place lies outside
+            the image; or the image has no band ``displacement`` for a place.
         """
         ...
     def rgb(

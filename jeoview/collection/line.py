@@ -42,6 +42,7 @@ def check_line(node: Node) -> None:
         If there would be too much to try.
     """
     _check_joined(node)
+    _check_two(node)
     if node.own_parameters:
         return
     options = options_of(node)
@@ -119,6 +120,14 @@ def _check_periodogram(options: Options, dates: Sequence[str]) -> None:
     years = years_since(tuple(dates), dates[0])
     if years.any():
         trials(years, options["wavelength"], options["limit"])
+
+
+def _check_two(node: Node) -> None:
+    """An image agrees with itself: no phase, and a coherence of 1, everywhere."""
+    if node.operator in ("coherence", "interferogram") and len(set(input_nodes(node))) == 1:
+        raise ParameterError(
+            f"{node.operator}: both images are the same one; give those of two dates, slc[day] and slc[other]"
+        )
 
 
 DATES: Mapping[str, Callable[[Options, Sequence[str]], None]] = {

@@ -83,7 +83,7 @@ def filter_pairs(  # noqa: PLR0913 - what a user writes (design 8)
     Raises
     ------
     ParameterError
-        If a pair to drop is not there, or baselines or coherence are not known.
+        If a pair to drop is not there, baselines or coherence are not known, or the region does not meet the stack.
     CollectionError
         If no pair is left.
     CancelledByUser
@@ -93,6 +93,8 @@ def filter_pairs(  # noqa: PLR0913 - what a user writes (design 8)
     _check_limits(1.0, min_coherence=min_coherence, min_unwrapped=min_unwrapped)
     _check_limits(max_loop_rms=max_loop_rms)
     check_dates(min_days, max_days, nearest, yearly)
+    if region is not None:
+        reading_of(self, region)
     by_dates = ByDates(max_days, min_days, max_bperp, nearest, yearly)
     by_pixels = ByPixels(min_coherence, min_unwrapped, max_loop_rms, keep_tree)
     sieve = Sieve(list(self.ids or ()))

@@ -11,6 +11,7 @@ import ipywidgets
 
 from jeoview.collection import InterferogramCollection
 from jeoview.collection.areas import read_area
+from jeoview.collection.selection import reading_of
 from jeoview.errors import CancelledByUser, CollectionError, ParameterError, choices
 from jeoview.quantities import short
 from jeoview.widgets.frame import looks
@@ -45,7 +46,7 @@ class NetworkPanel:
     Raises
     ------
     ParameterError
-        If it is no stack of interferograms, or the region is none.
+        If it is no stack of interferograms, or the region is none or lies outside of it.
 
     Examples
     --------
@@ -55,6 +56,8 @@ class NetworkPanel:
 
     def __init__(self, stack: InterferogramCollection, *, region: Any = None, measure: bool = True) -> None:
         self._whole, self._region = check_interferograms(stack), None if region is None else read_area(region)
+        if region is not None:
+            reading_of(stack, self._region)
         self._lock, self._choices, self._measuring = threading.RLock(), Latest(), Latest()
         self._dropped: frozenset[str] = frozenset()
         self._answer: tuple[dict[str, Any], InterferogramCollection] | None = None

@@ -163,6 +163,32 @@ def test_areas_outside_the_image_are_refused(mexico: InterferogramCollection, se
     velocity.mask_polygon(CORNER, inside=False)
 
 
+def test_a_region_beside_the_stack_is_refused_before_anything_is_measured(mexico: InterferogramCollection) -> None:
+    outside = r"region \(10\.0, 40\.0, 11\.0, 41\.0\) lies outside the stack"
+    refused(
+        {
+            outside: lambda: mexico.filter_pairs(max_days=60, region=ELSEWHERE),
+            f"{outside} ": lambda: jv.NetworkPanel(mexico, region=ELSEWHERE, measure=False),
+            "got 'here'; expected": lambda: mexico.filter_pairs(max_days=60, region="here"),
+        }
+    )
+    assert len(mexico.filter_pairs(max_days=60, region=mexico.items[0].bbox)) < len(mexico)
+
+
+def test_one_place_is_given(series: Image) -> None:
+    with pytest.raises(ParameterError, match="relative_to: give lon= and lat=, or bounds=, one of them"):
+        series.relative_to(lon=PLACE[0], lat=PLACE[1], bounds=(-99.2, 19.4, -99.1, 19.45))
+
+
+def test_a_pair_is_of_two_images(data_dir: Path) -> None:
+    slc = jv.SlcCollection.from_zarr(data_dir / "sarxarray-amsterdam-slc" / "zarr")
+    one, other = (slc[day] for day in slc.dates)
+    for pair in (one.interferogram, one.coherence):
+        with pytest.raises(ParameterError, match="both images are the same one; give those of two dates"):
+            pair(slc[slc.dates[0]])
+        assert pair(other).kind.value == "bands"
+
+
 def test_a_mean_much_longer_than_the_image_is_refused(series: Image) -> None:
     velocity = series.velocity()["velocity"]
     refused(
