@@ -2150,7 +2150,7 @@ class ImageCollection:
             ``latitude`` and ``longitude`` in degrees, ``easting`` and ``northing`` in the units of the reference system
             where it is no geographic one; the bands of ``also``; then the values. Of a displacement series all lengths are in
             mm (velocities mm/yr, acceleration mm/yr**2), positive towards the satellite, dates are ``YYYYMMDD``; of others in
-            their own unit. Empty where there is no value.
+            their own unit. Empty where there is no value. `jeoview.open_points` opens it again.
 
         Raises
         ------
