@@ -10,7 +10,6 @@ import threading
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -20,47 +19,20 @@ from jeoview.answers import below_style, common_unit, note
 from jeoview.catalog import Catalog
 from jeoview.describe import describe, is_native, is_source
 from jeoview.errors import KeyUnknownError, LimitError, ParameterError
-from jeoview.executor import Read, Value, finish, recall
+from jeoview.executor import StepClock, Value, finish, recall
 from jeoview.flights import Flights
 from jeoview.graph import Node, walk
 from jeoview.grid import Grid, Lattice, web_mercator
 from jeoview.io.reader import Reader
 from jeoview.make import below_sliders, bind
 from jeoview.memory import ResultMemory
-from jeoview.operator import Mode, Names, find
+from jeoview.operator import Mode, find
 from jeoview.planner import Cost, Limits, Plan
 from jeoview.projection import WEB_MERCATOR, WGS84, transform
 from jeoview.raster import Raster, Table
 from jeoview.scenes import Layer, Scenes
 from jeoview.settings import MIB, Settings, settings
 from jeoview.store import Store, shared_store
-
-
-class StepClock:
-    """Milliseconds by step of one rendering."""
-
-    def __init__(self) -> None:
-        self.times: dict[str, float] = {}
-        self._start = perf_counter()
-
-    def lap(self, name: str, without: str = "") -> None:
-        """Note the time since the last lap, less that of a step inside it."""
-        now = perf_counter()
-        self.times[name] = (now - self._start) * 1e3 - self.times.get(without, 0.0)
-        self._start = now
-
-    def timed(self, name: str, read: Read) -> Read:
-        """The same function, its time added up under a name."""
-        self.times[name] = 0.0
-
-        def measured(node: Node, grid: Grid, bands: Names) -> Raster:
-            start = perf_counter()
-            try:
-                return read(node, grid, bands)
-            finally:
-                self.times[name] += (perf_counter() - start) * 1e3
-
-        return measured
 
 
 class Engine:
@@ -162,6 +134,7 @@ class Engine:
         view: Grid | None = None,
         times: dict[str, float] | None = None,
         patience: float | None = None,
+        once: bool = False,
     ) -> Raster:
         """Compute a chain on a grid.
 
@@ -180,6 +153,9 @@ class Engine:
         patience : float, optional
             Seconds to wait for what works on a whole area; it is computed on, for who asks again. As long as it takes by
             default.
+        once : bool
+            Whether this is no tile of many but is done once, as a survey is: the bytes that are held at a time then count,
+            not all that are decoded.
 
         Returns
         -------
@@ -193,7 +169,7 @@ class Engine:
             `ParameterError` for a chain that ends in a table.
         """
         clock = StepClock()
-        result = self._do(self.plan(node, grid, parameters=parameters, view=view), clock, patience)
+        result = self._do(self.plan(node, grid, parameters=parameters, view=view), clock, patience, once=once)
         if times is not None:
             times.update(clock.times)
         if isinstance(result, Table):
@@ -285,11 +261,28 @@ class Engine:
             Which says the cost, the limit and the ways out.
         """
         limit = self.settings.max_tile_bytes
+        if cost.fit_bytes > limit:
+            raise LimitError(
+                f"a fit of this chain would hold {cost.fit_bytes / MIB:,.0f} MiB at a time; the limit is {limit / MIB:,.0f} MiB. "
+                "Give it a smaller region=, or files with overviews, which stack.cache_stack() makes"
+            )
         if cost.total > limit:
             raise LimitError(
                 f"this would read {cost.read_bytes / MIB:,.0f} MiB and hold {cost.array_bytes / MIB:,.0f} MiB; the limit is "
-                f"{limit / MIB:,.0f} MiB. Zoom in, choose fewer dates, or give the files overviews"
+                f"{limit / MIB:,.0f} MiB. Zoom in, choose fewer dates, or give the files overviews, which of a stack "
+                "stack.cache_stack() makes"
             )
+
+    def check_table(self, node: Node) -> None:
+        """Refuse a fit now that would be refused when it is computed; no pixel is read.
+
+        Raises
+        ------
+        LimitError
+            As `admit`.
+        """
+        planned = self.plan(node, Grid(web_mercator(0), 0, 0, 1, 1))
+        self.admit(planner.cost(planned, self._scenes.measure, recall(planned, self._memory).steps))
 
     def table(self, node: Node, *, parameters: Mapping[str, Any] | None = None) -> Table:
         """The values of a chain that ends in a fitted table.
@@ -365,9 +358,9 @@ class Engine:
             note(self.render(base, pixel, view=view, patience=patience), answer)
         return answer
 
-    def _do(self, planned: Plan, clock: StepClock, patience: float | None = None) -> Value:
+    def _do(self, planned: Plan, clock: StepClock, patience: float | None = None, *, once: bool = False) -> Value:
         work = recall(planned, self._memory)
-        self.admit(planner.cost(planned, self._scenes.measure, work.steps))
+        self.admit(planner.cost(planned, self._scenes.measure, work.steps, once=once))
         clock.lap("plan")
         if patience is not None:
             work = self._flights.settle(planned, work, self._scenes.read, self._memory, patience)

@@ -232,3 +232,30 @@ def _at_date(item: Any, index: int) -> Any:
     if isinstance(item, Raster) and item.kind is Kind.SERIES:
         return replace(item, array=item.array[index], kind=Kind.BANDS, dates=())
     return item
+
+
+class StepClock:
+    """Milliseconds by step of one rendering."""
+
+    def __init__(self) -> None:
+        self.times: dict[str, float] = {}
+        self._start = perf_counter()
+
+    def lap(self, name: str, without: str = "") -> None:
+        """Note the time since the last lap, less that of a step inside it."""
+        now = perf_counter()
+        self.times[name] = (now - self._start) * 1e3 - self.times.get(without, 0.0)
+        self._start = now
+
+    def timed(self, name: str, read: Read) -> Read:
+        """The same function, its time added up under a name."""
+        self.times[name] = 0.0
+
+        def measured(node: Node, grid: Grid, bands: Names) -> Raster:
+            start = perf_counter()
+            try:
+                return read(node, grid, bands)
+            finally:
+                self.times[name] += (perf_counter() - start) * 1e3
+
+        return measured

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from jeoview.describe import describe, is_lifted, options_of
 from jeoview.errors import ParameterError
@@ -136,16 +137,20 @@ class Cost:
     Parameters
     ----------
     read_bytes : int
-        Bytes decoded from files.
+        Bytes decoded from files; of what only a fit reads, which is done once and not by every tile, those that are held
+        at a time.
     array_bytes : int
         Bytes of all arrays of the plan.
     padding : int
         Widest padding in pixels.
+    fit_bytes : int
+        Of the bytes read and held, those of what only a fit needs.
     """
 
     read_bytes: int
     array_bytes: int
     padding: int
+    fit_bytes: int = 0
 
     @property
     def total(self) -> int:
@@ -187,10 +192,18 @@ def _keeps_layers(found: Operator) -> bool:
     return found.kind is Kind.SERIES and found.layers == "kept"
 
 
-Measure = Callable[[Node, Grid, Names], tuple[int, int]]
+class Load(NamedTuple):
+    """What reading a source takes: bytes to decode, the most of them that are held at a time, and layers in time."""
+
+    decoded: int
+    held: int
+    layers: int
 
 
-def cost(planned: Plan, measure: Measure, steps: Iterable[Step] | None = None) -> Cost:
+Measure = Callable[[Node, Grid, Names], Load]
+
+
+def cost(planned: Plan, measure: Measure, steps: Iterable[Step] | None = None, *, once: bool = False) -> Cost:
     """Estimate a plan before anything is read.
 
     Parameters
@@ -200,23 +213,40 @@ def cost(planned: Plan, measure: Measure, steps: Iterable[Step] | None = None) -
     steps : iterable of Step, optional
         Those of its steps that are left to do; all of them by default.
     measure : callable
-        From a source node, a grid and bands to (bytes to decode, layers in time).
+        From a source node, a grid and bands to what reading them takes.
+    once : bool
+        Whether all of it is done once, as a fit is.
     """
     layers: dict[Place, int] = {}
-    read_bytes = array_bytes = 0
-    for step in planned.steps if steps is None else steps:
-        depth = 1
+    read_bytes = array_bytes = fit_bytes = 0
+    todo = planned.steps if steps is None else tuple(steps)
+    fitted = only_fitted(todo)
+    for step in todo:
+        depth, own, read = 1, 0, 0
         if step.is_read:
-            decoded, depth = measure(step.node, step.grid, step.bands)
-            read_bytes += decoded
+            load = measure(step.node, step.grid, step.bands)
+            read, depth = load.held if once or step.place in fitted else load.decoded, load.layers
         elif describe(step.node).kind is Kind.SERIES:
             depth = max((layers.get(edge, 1) for edge in step.needs if isinstance(edge, tuple)), default=1)
         layers[step.place] = depth
         if not step.is_read and not step.is_cut and step.landing is None:
             scratch = step.operator.scratch(options_of(step.node))
-            array_bytes += scratch * step.input_grid.height * step.input_grid.width
-        array_bytes += depth * max(len(step.bands), 1) * step.grid.height * step.grid.width * _item_bytes(step)
-    return Cost(read_bytes, array_bytes, planned.padding)
+            own = scratch * step.input_grid.height * step.input_grid.width
+        own += depth * max(len(step.bands), 1) * step.grid.height * step.grid.width * _item_bytes(step)
+        read_bytes, array_bytes = read_bytes + read, array_bytes + own
+        fit_bytes += read + own if step.place in fitted else 0
+    return Cost(read_bytes, array_bytes, planned.padding, fit_bytes)
+
+
+def only_fitted(steps: Sequence[Step]) -> frozenset[Place]:
+    """The steps that nothing but a fit needs, inputs of inputs included."""
+    alone: dict[Place, bool] = {}
+    for step in reversed(steps):
+        here = step.operator.mode is Mode.FIT or alone.get(step.place, False)
+        for edge in step.needs:
+            if isinstance(edge, tuple):
+                alone[edge] = here and alone.get(edge, True)
+    return frozenset(place for place, fitted in alone.items() if fitted)
 
 
 def _item_bytes(step: Step) -> int:

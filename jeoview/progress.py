@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from jeoview.errors import CancelledByUser
@@ -14,6 +16,9 @@ PATIENCE_SECONDS = 2.0
 
 
 _WANTED: ContextVar[Callable[[], bool]] = ContextVar("wanted", default=lambda: True)
+# Who is told what was read; and how a job that is under way shows a step that may take long itself.
+_PASSED: ContextVar[Callable[[float], Any]] = ContextVar("passed", default=lambda _done: None)
+_STEPS: ContextVar[Callable[[str, int, str], AbstractContextManager[Bar]] | None] = ContextVar("steps", default=None)
 
 
 @contextmanager
@@ -36,6 +41,11 @@ def check_wanted() -> None:
     """
     if not _WANTED.get()():
         raise CancelledByUser("nobody waited for this any more")
+
+
+def passed(done: float) -> None:
+    """Called by what reads many files one after the other: so many more are read."""
+    _PASSED.get()(done)
 
 
 class Bar(Protocol):
@@ -80,14 +90,54 @@ def job(name: str, total: int, unit: str, *, progress: bool | Watch) -> Iterator
     """
     try:
         if callable(progress):
-            yield progress(name, total)
-            return
-        if not progress:
+            bar = progress(name, total)
+            with _with_steps(lambda *_: nullcontext(_Beside(bar))):
+                yield bar
+        elif not progress:
             yield Silent()
-            return
-        from tqdm.auto import tqdm
-
-        with tqdm(total=total, desc=name, unit=unit, unit_scale=total > 10_000, delay=PATIENCE_SECONDS) as bar:
-            yield bar
+        else:
+            with _shown(name, total, unit) as bar, _with_steps(partial(_shown, leave=False)):
+                yield bar
     except KeyboardInterrupt:
         raise CancelledByUser(f"{name} was stopped; nothing half-written was left behind") from None
+
+
+@contextmanager
+def step(name: str, total: int, unit: str) -> Iterator[None]:
+    """A part of a job that may take long itself: what is `passed` in it moves a bar of its own, where the job has one."""
+    shown = _STEPS.get()
+    if shown is None:
+        yield
+        return
+    with shown(name, total, unit) as bar:
+        token = _PASSED.set(bar.update)
+        try:
+            yield
+        finally:
+            _PASSED.reset(token)
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """A step of a job whose bar somebody else shows: it does not move that bar, but is stopped by it."""
+
+    bar: Bar
+
+    def update(self, done: float) -> None:  # noqa: ARG002
+        self.bar.update(0)
+
+
+@contextmanager
+def _with_steps(shown: Callable[[str, int, str], AbstractContextManager[Bar]]) -> Iterator[None]:
+    token = _STEPS.set(shown)
+    try:
+        yield
+    finally:
+        _STEPS.reset(token)
+
+
+def _shown(name: str, total: int, unit: str, *, leave: bool = True) -> Any:
+    from tqdm.auto import tqdm
+
+    scale = total > 10_000
+    return tqdm(total=total, desc=name, unit=unit, unit_scale=scale, delay=PATIENCE_SECONDS, leave=leave)

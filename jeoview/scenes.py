@@ -22,6 +22,8 @@ from jeoview.io.reader import Reader
 from jeoview.locators import LOOKUPS, PLACES, Locator, located, tabulated
 from jeoview.native import locate_in_chain
 from jeoview.operator import Names
+from jeoview.plan import Load
+from jeoview.progress import step
 from jeoview.projection import is_sensor
 from jeoview.raster import Array, Kind, Raster
 from jeoview.store import Store
@@ -120,14 +122,15 @@ class Scenes:
             return tabulated(lambda grid: self._reader.read(item, table, grid, "nearest"), whole, shape, (down, across))
         return located(lambda grid: self._reader.read(item, PLACES, grid, "nearest"), Frame(frame, shape))
 
-    def measure(self, node: Node, grid: Grid, bands: Names) -> tuple[int, int]:
-        """Bytes to decode when nothing is cached, and layers in time."""
+    def measure(self, node: Node, grid: Grid, bands: Names) -> Load:
+        """What reading takes when nothing is cached."""
         items, resampling = self._touching(node, grid), options_of(node)["resampling"]
         if _is_dense(node):
-            decoded = self._reader.cost_stack(items, bands, grid, resampling)
+            decoded, held = self._reader.cost_stack(items, bands, grid, resampling)
         else:
-            decoded = sum(self._reader.cost(item, _here(item, bands), grid, resampling) for item in items)
-        return decoded, len(self.of(node, grid))
+            each = [self._reader.cost(item, _here(item, bands), grid, resampling) for item in items]
+            decoded, held = sum(each), max(each, default=0)
+        return Load(decoded, held, len(self.of(node, grid)))
 
     def own_grids(self, node: Node, bands: Names, near: Grid | None = None) -> tuple[Grid | None, ...]:
         """All pixels of a source's files, see `jeoview.catalog.pixels.grids_of`; of scenes those that come near a grid."""
@@ -146,7 +149,8 @@ class Scenes:
         """
         items = self.of(node, grid)
         if _is_dense(node):
-            array = self._reader.read_stack(items, bands, grid, options_of(node).get("resampling", "nearest"))
+            with step("reading", len(items) * len(bands), "file"):
+                array = self._reader.read_stack(items, bands, grid, options_of(node).get("resampling", "nearest"))
         else:
             layers = [self._layer(item, bands, grid, node) for item in items] or [_empty(bands, grid)]
             array = layers[0][None] if len(layers) == 1 else np.stack(layers)

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from jeoview.catalog.pixels import grids_of
+from jeoview.engine import Engine
 from jeoview.errors import ParameterError
+from jeoview.graph import walk
 from jeoview.image import Image, apply
 from jeoview.projection import Bounds
 from jeoview.quantities import number
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 LOWEST = -1e5
 # Pixels of all pairs together that a surface or a line is fitted to.
 FIT_PIXELS = 3e7
+FITS = ("ramps", "height_correlation")
+# Bytes of a decoded number.
+FLOAT = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +101,8 @@ def deramp(self: InterferogramCollection, degree: int = 1, region: Bounds | None
     ------
     ParameterError
         If no reference was chosen, the degree is another one, or the region lies outside the stack.
+    LimitError
+        If a single file is too large for the fit: give ``region``, or call `cache_stack` first.
     """
     return _with(self, Correction("ramp", {"degree": degree, **_fitted(self, region, "deramp")}, {}))
 
@@ -121,6 +129,8 @@ def correct_height(
     ------
     ParameterError
         If no reference was chosen, the product brings no heights, or the heights or the region lie elsewhere.
+    LimitError
+        If a single file is too large for the fit: give ``region``, or call `cache_stack` first.
     """
     given = self.height() if height is None else height
     if isinstance(given, Image) and (there := given.schema.bbox) is not None:
@@ -147,8 +157,16 @@ def _with(stack: InterferogramCollection, correction: Correction) -> Interferogr
     if stack.place is None:
         raise ParameterError("choose a reference first, .reference(): corrections are relative to it")
     done = replace(stack, corrected=(*stack.corrected, correction))
-    done.image()  # what does not fit is an error of this line
+    _check_fit(done, done.image())  # what does not fit is an error of this line
     return done
+
+
+def _check_fit(stack: InterferogramCollection, image: Image) -> None:
+    """Refuse a fit that one file alone is too large for; whether that can be, the catalogue knows."""
+    largest = max((grid.height * grid.width for grid in grids_of(stack.items) if grid is not None), default=0)
+    fits = [node for node in walk(image.node) if node.operator in FITS]
+    if fits and FLOAT * largest > Engine.default().settings.max_tile_bytes:
+        Engine.default().check_table(fits[-1])
 
 
 def applied(stack: InterferogramCollection, image: Image) -> Image:

@@ -229,7 +229,7 @@ class Reading:
 
     def _bands(self, image: Image, grid: Grid) -> Floats:
         """Phase and coherence of every pair of a chain, (2, pair, y, x); NaN where there is no such band."""
-        raster = Engine.default().render(image.node, grid)
+        raster = Engine.default().render(image.node, grid, once=True)
         none = np.full((len(raster.array) or 1, *grid.shape), np.nan, dtype=np.float32)
         return np.stack(
             [

@@ -22,6 +22,7 @@ from jeoview.io.items import BandLike, ItemLike
 from jeoview.io.phasors import as_phasors, is_phase
 from jeoview.io.sources import Sources, check_etag
 from jeoview.kernels.angles import angles_of
+from jeoview.progress import check_wanted, passed
 from jeoview.projection import is_sensor
 from jeoview.warp import check_method, choose_level, gather
 
@@ -120,7 +121,9 @@ class Reader:
         for layer, band in {(layer, band) for layer in range(len(items)) for band in range(len(bands))} - there:
             out[layer, band] = np.nan
         for group in stack_read.together(parts):
+            check_wanted()
             self._fill_layers(group, items, out)
+            passed(sum(len(part.layers) for part in group))
         return out
 
     def touches(self, item: ItemLike, grid: Grid) -> bool:
@@ -137,15 +140,19 @@ class Reader:
 
     def cost_stack(
         self, items: Sequence[ItemLike], bands: Sequence[str], grid: Grid, resampling: str = "bilinear"
-    ) -> int:
-        """Bytes that would be decoded for `read_stack` when nothing is cached; a block that items share counts once.
+    ) -> tuple[int, int]:
+        """Bytes that `read_stack` would decode when nothing is cached, and the most that it would hold at a time.
+
+        A block that items share counts once.
 
         Raises
         ------
         SourceError, RefusedError
             As `read`.
         """
-        return sum(decoded_bytes(part.job) for part in self._parts(items, bands, grid, resampling))
+        groups = stack_read.together(self._parts(items, bands, grid, resampling))
+        each = [sum(decoded_bytes(part.job) for part in group) for group in groups]
+        return sum(each), max(each, default=0)
 
     def cost(self, item: ItemLike, bands: Sequence[str], grid: Grid, resampling: str = "bilinear") -> int:
         """Bytes that would be decoded for a read when nothing is cached.

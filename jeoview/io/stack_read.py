@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jeoview.io.blocks import Block
-from jeoview.io.geometry import Geometry, Job
+from jeoview.io.geometry import Geometry, Job, decoded_bytes
 from jeoview.io.phasors import Calibration
 from jeoview.kernels import warp as kernel
 from jeoview.kernels.layers import gather_layers
@@ -19,8 +19,8 @@ from jeoview.kernels.parts import in_parts
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
-# Files whose blocks are decoded together; more would only hold more memory.
-TOGETHER = 16
+# Files whose blocks are decoded together, and their bytes; more would only hold more memory.
+TOGETHER, TOGETHER_BYTES = 16, 256 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,8 +116,9 @@ def together(parts: Iterable[Part]) -> Iterator[list[Part]]:
     """Cut parts into groups for one call of the kernel."""
     for _, group in groupby(parts, lambda part: part.alike):
         same = list(group)
-        for first in range(0, len(same), TOGETHER):
-            yield same[first : first + TOGETHER]
+        most = min(max(TOGETHER_BYTES // max(decoded_bytes(same[0].job), 1), 1), TOGETHER)
+        for first in range(0, len(same), most):
+            yield same[first : first + most]
 
 
 def fill(

@@ -18,6 +18,7 @@ from jeoview.grid import tile_grid
 from jeoview.image import Image
 from jeoview.memory import ResultMemory
 from jeoview.operators import unwrap as unwrapping
+from jeoview.plan import Load
 from jeoview.planner import Limits, cost, plan
 from jeoview.progress import as_long_as, check_wanted
 from jeoview.raster import Raster, Table
@@ -169,6 +170,6 @@ def test_the_memory_of_the_solver_is_part_of_the_cost() -> None:
     held = {}
     for method, init in (("reliability", "mcf"), ("snaphu", "mcf"), ("snaphu", "mst")):
         planned = plan(chain(method=method, init=init).node, tile_grid(12, 2161, 1489), limits=Limits())
-        held[init if method == "snaphu" else method] = cost(planned, lambda *_: (0, 1)).array_bytes
+        held[init if method == "snaphu" else method] = cost(planned, lambda *_: Load(0, 0, 1)).array_bytes
     base = held["reliability"] - unwrapping.SCRATCH["reliability"] * pixels
     assert {name: (bytes_ - base) / pixels for name, bytes_ in held.items()} == unwrapping.SCRATCH

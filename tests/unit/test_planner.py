@@ -16,6 +16,7 @@ from jeoview.image import Image
 from jeoview.make import bind
 from jeoview.memory import ResultMemory
 from jeoview.operator import Mode
+from jeoview.plan import Load
 from jeoview.planner import Limits, Plan, Step, cost, needs_view, plan, time_axis
 from jeoview.raster import Raster
 from jeoview.region import region_grid
@@ -330,9 +331,9 @@ def test_many_barriers_inside_one_another_are_refused_without_a_crash() -> None:
 def test_cost_counts_bytes_to_read_and_to_hold() -> None:
     asked: list[tuple[Grid, tuple[str, ...]]] = []
 
-    def measure(node: Any, grid: Grid, bands: tuple[str, ...]) -> tuple[int, int]:
+    def measure(node: Any, grid: Grid, bands: tuple[str, ...]) -> Load:
         asked.append((grid, bands))
-        return 1000, 7
+        return Load(1000, 100, 7)
 
     planned = plan((series().median().ndvi() * 2).focal_mean(1).node, TILE)
     found = cost(planned, measure)
@@ -373,7 +374,7 @@ def test_the_scenes_along_a_time_axis() -> None:
 def test_cost_counts_every_layer_of_a_series() -> None:
     stack = source("3", ("unwrapped", "coherence"), stack="pairs", unit="rad")["unwrapped"]
     planned = plan(stack.invert(wavelength=0.055).node, TILE)
-    one, many = (cost(planned, lambda *_, depth=depth: (0, depth)).array_bytes for depth in (1, 50))
+    one, many = (cost(planned, lambda *_, depth=depth: Load(0, 0, depth)).array_bytes for depth in (1, 50))
     assert many == 50 * one
 
 

@@ -26,7 +26,7 @@ from jeoview.geolocation import Geolocation
 from jeoview.grid import Frame, Grid, web_mercator
 from jeoview.io.zarr import describe_zarr
 from jeoview.locators import LargePlaces
-from jeoview.planner import cost
+from jeoview.plan import Load, cost
 from jeoview.raster import Raster
 from jeoview.region import region_grid
 from jeoview.settings import settings
@@ -295,10 +295,10 @@ def test_cost_counts_the_pixels_of_the_sensor(tmp_path: Path) -> None:
     assert here.read_bytes == 2 * 60 * 80 * 8
     assert here.array_bytes > 2 * 60 * 80 * 8 + 256 * 256 * 8
     planned = engine.plan(image.node, tile)
-    assert cost(planned, lambda *_: (1000, 7)).read_bytes == 2000
+    assert cost(planned, lambda *_: Load(1000, 1000, 7)).read_bytes == 2000
     series = engine.plan(stack.image().coherence(stack["2016-08-14"]).node, tile)
-    deep = cost(series, lambda *_: (0, 7)).array_bytes
-    flat = cost(series, lambda *_: (0, 1)).array_bytes
+    deep = cost(series, lambda *_: Load(0, 0, 7)).array_bytes
+    flat = cost(series, lambda *_: Load(0, 0, 1)).array_bytes
     assert deep > 3 * flat
 
 
