@@ -241,7 +241,8 @@ def _collections(given: argparse.Namespace) -> int:
 
 
 def _stacks(given: argparse.Namespace) -> int:
-    from jeoview.collection.stored import size_words, stored_stacks  # the listing of collections needs none of it
+    from jeoview.collection.stack import size_words  # the listing of collections needs none of it
+    from jeoview.collection.stored import stored_stacks
 
     catalog = Catalog(settings().catalog)
     found = stored_stacks(given.folder or settings().home / "stacks", catalog)

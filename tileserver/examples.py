@@ -13,13 +13,15 @@ from itertools import islice, product
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import jeoview.operators  # noqa: F401 - fills the registry
 from jeoview.errors import JeoviewError
 from jeoview.executor import execute
 from jeoview.geolocation import Geolocation, LookupTable
 from jeoview.graph import Node
-from jeoview.grid import Grid
+from jeoview.grid import Frame, Grid
+from jeoview.locators import LargePlaces
 from jeoview.make import make
 from jeoview.operator import REGISTRY, Input, Mode, Names, Operator
 from jeoview.planner import plan
@@ -102,11 +104,18 @@ def find_places() -> None:
     corners = [(row, col, west + 1e-4 * col, north - 1e-4 * row) for row in (0.0, 100.0) for col in (0.0, 100.0)]
     nodes = np.mgrid[1:5, 1:5].astype(np.float32)
     on_map = Placement("EPSG:4326", ((east - west) / 4, 0.0, west, 0.0, (south - north) / 4, north), 4, 4)
+    few = Geolocation.of_points(corners, (100, 100))
     for locator in (
-        Geolocation.of_points(corners, (100, 100)),
+        few,
+        LargePlaces(few, 100, _degrees, Frame("places", (100, 100))),
         LookupTable.of((nodes[0], nodes[1]), on_map, (8, 8)),
     ):
         locator.positions(region_grid(REGION, zoom=ZOOM))
+
+
+def _degrees(grid: Grid) -> NDArray[np.float32]:
+    rows, cols = np.mgrid[grid.row : grid.row + grid.height, grid.col : grid.col + grid.width]
+    return np.stack([REGION[0] + 1e-4 * cols, REGION[3] - 1e-4 * rows]).astype(np.float32)
 
 
 def read(source: Node, grid: Grid, bands: Names) -> Raster:

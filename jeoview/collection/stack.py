@@ -13,7 +13,6 @@ from typing import Any
 from jeoview.catalog import Item
 from jeoview.catalog.pixels import joint
 from jeoview.collection.frozen import user_catalog
-from jeoview.collection.stored import warn_of_others
 from jeoview.describe import options_of
 from jeoview.errors import CancelledByUser, CollectionError, JeoviewError, ParameterError, SourceError, warn
 from jeoview.graph import canonical, digest, walk
@@ -24,7 +23,7 @@ from jeoview.io.gdal import UNPLACED
 from jeoview.io.reader import Reader
 from jeoview.io.stack import CHUNK, StoredBand, stored_bands
 from jeoview.io.stack_plan import COHERENCE, COMPLEX, FLOAT, PHASE, Packing, StackPlan
-from jeoview.io.stack_unfinished import Unfinished
+from jeoview.io.stack_unfinished import Unfinished, unfinished_in
 from jeoview.io.stack_write import kept, write_stack
 from jeoview.progress import Watch, job
 from jeoview.raster import Array
@@ -134,7 +133,7 @@ def copy_stack(plan: CopyPlan, folder: str | Path | None, *, progress: bool | Wa
         raise CollectionError(f"{plan.collection!r} has no band that could be copied: expected unwrapped, coherence")
     target = _target(plan, folder)
     if not (target / "zarr.json").exists():
-        warn_of_others(plan.collection, target)
+        _warn_of_others(plan.collection, target)
         _write(plan, target, progress=progress)
     return _register(plan, target)
 
@@ -222,6 +221,26 @@ def _target(plan: CopyPlan, folder: str | Path | None) -> Path:
     if roots and not any(place.resolve().is_relative_to(root) for root in roots):
         raise ParameterError("cache_stack: the folder lies outside those that the tile server may read (JEOVIEW_ROOTS)")
     return place / f"{re.sub('[^A-Za-z0-9._-]+', '-', plan.collection)}-{plan.key}.zarr"
+
+
+def _warn_of_others(collection: str, target: Path) -> None:
+    """Warn of unfinished copies of a collection that the one to be made does not go on with."""
+    others = [one for one in unfinished_in(target.parent) if one.target != target]
+    here = [one for one in others if one.head().get("collection") == collection and not one.writer()]
+    if here:
+        size = size_words(sum(one.nbytes for one in here))
+        warn(
+            f"cache_stack: {len(here)} unfinished copies of {collection!r}, of other layers or files or packed in another way, "
+            f"take {size}; `jeoview stacks` lists them and removes them"
+        )
+
+
+def size_words(size: int) -> str:
+    """A number of bytes as people say it."""
+    for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= step:
+            return f"{size / step:.3g} {unit}"
+    return f"{size} bytes"
 
 
 def _write(plan: CopyPlan, target: Path, *, progress: bool | Watch) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jeoview.catalog import Catalog, Query
-from jeoview.errors import warn
+from jeoview.collection.stack import current, size_words
 from jeoview.io.stack import is_stack
 from jeoview.io.stack_unfinished import Unfinished, size_of, unfinished_in
 
@@ -24,6 +24,8 @@ class StoredStack:
         Bytes on the disk.
     readers : tuple of str
         Collections of the catalogue that are read from it.
+    outdated : bool
+        Whether files that it was made of have changed since, so that they are read instead.
     unfinished : Unfinished, optional
         How far it is, where it is not whole.
     """
@@ -31,16 +33,22 @@ class StoredStack:
     path: Path
     nbytes: int
     readers: tuple[str, ...] = ()
+    outdated: bool = False
     unfinished: Unfinished | None = None
 
     def __str__(self) -> str:
         """One line for the user."""
         head = f"{self.path.name}: {size_words(self.nbytes)}"
         if self.unfinished is None:
-            return f"{head}, {'read as ' + ', '.join(self.readers) if self.readers else 'of no collection any more'}"
-        writer = self.unfinished.writer()
-        ends = f"being written by process {writer}" if writer else "stopped; the same cache_stack() goes on"
-        return f"{head}, unfinished: {self.unfinished.said()}, {ends}"
+            old = "; files of it have changed since, and are read instead" if self.outdated else ""
+            return (
+                f"{head}, {'read as ' + ', '.join(self.readers) if self.readers else 'of no collection any more'}{old}"
+            )
+        if writer := self.unfinished.writer():
+            return f"{head}, unfinished: {self.unfinished.said()}, being written by process {writer}"
+        if not self.unfinished.head():
+            return f"{head}, unfinished; nothing goes on with it"
+        return f"{head}, unfinished: {self.unfinished.said()}, stopped; the same cache_stack() goes on"
 
     def remove(self, catalog: Catalog) -> None:
         """Remove it, and the collections that are read from it.
@@ -72,26 +80,10 @@ def stored_stacks(folder: Path, catalog: Catalog) -> list[StoredStack]:
         for item in catalog.search(Query(name, limit=1)):
             for path in {Path(band.href).resolve() for band in item.bands.values()} & known:
                 readers.setdefault(path, []).append(name)
-    unfinished = [StoredStack(one.target, one.nbytes, (), one) for one in unfinished_in(folder)]
-    found = [StoredStack(path, size_of(path), tuple(readers.get(path.resolve(), ()))) for path in whole]
-    return [*found, *unfinished]
+    unfinished = [StoredStack(one.target, one.nbytes, unfinished=one) for one in unfinished_in(folder)]
+    return [*(_whole(path, readers.get(path.resolve(), []), catalog) for path in whole), *unfinished]
 
 
-def warn_of_others(collection: str, target: Path) -> None:
-    """Warn of unfinished copies of a collection that the one to be made does not go on with."""
-    others = [one for one in unfinished_in(target.parent) if one.target != target]
-    here = [one for one in others if one.head().get("collection") == collection and not one.writer()]
-    if here:
-        size = size_words(sum(one.nbytes for one in here))
-        warn(
-            f"cache_stack: {len(here)} unfinished copies of {collection!r}, of other layers or files or packed in another way, "
-            f"take {size}; `jeoview stacks` lists them and removes them"
-        )
-
-
-def size_words(size: int) -> str:
-    """A number of bytes as people say it."""
-    for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if size >= step:
-            return f"{size / step:.3g} {unit}"
-    return f"{size} bytes"
+def _whole(path: Path, readers: list[str], catalog: Catalog) -> StoredStack:
+    outdated = any(current(name, catalog.search(Query(name)), tell=False)[0] != name for name in readers)
+    return StoredStack(path, size_of(path), tuple(readers), outdated)

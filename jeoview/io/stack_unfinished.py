@@ -19,7 +19,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from jeoview.errors import PendingError
+from jeoview.errors import JeoviewError, PendingError
 from jeoview.io.stack import CHUNK, Array, unpacked
 from jeoview.io.stack_plan import Packing, StackPlan
 from jeoview.io.stack_shard import Record, shard_file
@@ -58,6 +58,8 @@ class Unfinished:
         ------
         PendingError
             If another process is.
+        JeoviewError
+            If the file system has no locks.
         """
         self.target.parent.mkdir(parents=True, exist_ok=True)
         while True:
@@ -70,9 +72,12 @@ class Unfinished:
                     f"process {self.writer()} is making this copy already: {self.said()}; call cache_stack() again when it "
                     "is through"
                 ) from None
-            except OSError:
+            except OSError as error:
                 file.close()
-                raise
+                raise JeoviewError(
+                    f"the file system of the folder has no locks ({error.strerror}), so that two processes might spoil one "
+                    "copy; give folder= on another"
+                ) from error
             if _is_at(file, self._lock):
                 break
             # Its last holder has removed it since it was opened.

@@ -31,8 +31,13 @@ for sample in SAMPLES:
 from tests.contracts.test_native_seams import RADAR
 from tests.synthetic import raster, slc
 raster(slc("5", **RADAR).first().amplitude(), area)
-from tests.unit.test_slc_lookup import SHAPE, seen_by_table
-seen_by_table(SHAPE).positions(area)
+from jeoview import locators
+from jeoview.grid import Frame
+from tests.unit import test_slc, test_slc_lookup
+locators.tabulated(test_slc_lookup.rough, test_slc_lookup.WHOLE, test_slc_lookup.SHAPE).positions(area)
+locators.MAX_NODES = locators.MAX_TABLE = 4000
+locators.tabulated(test_slc_lookup.rough, test_slc_lookup.WHOLE, test_slc_lookup.SHAPE).positions(area)
+locators.located(test_slc.rough, Frame("0" * 16, (303, 407))).positions(grid_at(14, 1.0, 0.5, 40, 50))
 print(json.dumps(sorted(set(compiled()) - before)))
 """
 

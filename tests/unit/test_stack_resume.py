@@ -281,6 +281,28 @@ def test_a_file_that_cannot_be_read(folder: Path, tmp_path: Path, reads: list[st
     assert_whole(folder, copies)
 
 
+def test_a_file_system_without_locks(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", none)
+    with pytest.raises(JeoviewError, match=r"has no locks \(Function not implemented\).*folder= on another"):
+        opened(folder).cache_stack(tmp_path / "copies", progress=False)
+
+
+def test_what_nobody_goes_on_with_is_said(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copies = tmp_path / "copies"
+    copy = opened(folder).cache_stack(copies, progress=False)
+    (copies / ".old-copy.zarr.x7r.part").mkdir()
+    write(folder / f"{PAIRS[1]}_unw.tif", phase(7))
+    assert main(["stacks", str(copies)]) == 0
+    whole, old = capsys.readouterr().out.splitlines()
+    assert whole.endswith(f"read as {copy.name}; files of it have changed since, and are read instead")
+    assert old == "old-copy.zarr.x7r: 0 bytes, unfinished; nothing goes on with it"
+    assert main(["stacks", str(copies), "--remove", "old-copy.zarr.x7r"]) == 0
+    assert [path.suffix for path in copies.iterdir()] == [".zarr"]
+
+
 def test_copies_are_listed_and_removed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     copy = opened(folder).cache_stack(progress=False)
     catalog = Catalog(settings().catalog)
