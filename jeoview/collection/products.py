@@ -14,6 +14,7 @@ from jeoview.collection.frames import join_frames
 from jeoview.collection.frozen import freeze, freeze_pairs, user_catalog
 from jeoview.collection.network import dates_of, subsets
 from jeoview.collection.said import warn_of_gaps
+from jeoview.collection.stack import originals
 from jeoview.errors import CollectionError, ParameterError, SourceError, warn
 from jeoview.graph import digest
 from jeoview.image import Image, apply
@@ -133,9 +134,10 @@ def height_of(collection: str) -> Image:
 
 
 def _geometry_items(collection: str) -> list[Item]:
-    """Those of the frames of a stack, in order."""
+    """Those of the frames of a stack, in order; a copy has those of the stack that it was made of."""
     catalog = user_catalog()
-    name = collection + SUFFIX
+    source, _ = originals(collection, catalog.search(Query(collection, limit=1)))
+    name = source + SUFFIX
     items = catalog.search(Query(name)) if name in catalog.collections() else []
     if not items:
         raise CollectionError(

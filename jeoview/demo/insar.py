@@ -20,7 +20,7 @@ from jeoview.demo.truth import Truth, read_truth, velocities, write_track
 from jeoview.grid import Grid
 from jeoview.settings import settings
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from jeoview.io.write import BandText, CogProfile, write_cog
 
 HOME = "demo-insar"
 TRUTH = "demo-insar-truth"
-GEOMETRY = ("east", "north", "up", "incidence", "height")
+GEOMETRY = ("los_east", "los_north", "los_up", "incidence", "height")
 _UNITS = {"incidence": "deg", "height": "m"}
 _NOTE = "Simulated by jeoview: not an observation, invented ground and motion"
 # Nominal looks; 1.94 samples overlap in one resolution cell.

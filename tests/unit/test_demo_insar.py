@@ -22,6 +22,7 @@ from jeoview.catalog import Catalog, Item, Query
 from jeoview.collection.interferograms import InterferogramCollection
 from jeoview.demo import atmosphere, decorrelation, insar, motion, orbits, volcano
 from jeoview.demo.truth import Truth
+from jeoview.engine import Engine
 from jeoview.errors import ParameterError, SourceError
 
 Array = NDArray[Any]
@@ -157,6 +158,19 @@ def test_everything_says_that_it_is_simulated(home: Path) -> None:
         assert json.loads(path.read_text())["simulated"] is True
 
 
+def test_the_stack_brings_its_geometry_as_products_do(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also a copy of it, whose collection has another name."""
+    monkeypatch.setenv("JEOVIEW_HOME", str(home))
+    stack = InterferogramCollection("demo-insar-desc")
+    item = items_of(home, "demo-insar-desc-geometry")["demo-insar-desc-geometry"]
+    grid = Engine.default().reader.native_grid(item, "height")
+    for one in (stack, stack.cache_stack(home / "copies", progress=False)):
+        looks = Engine.default().render(one.geometry().node, grid).array
+        np.testing.assert_array_equal(looks, [stored(item, band) for band in ("los_east", "los_north", "los_up")])
+        height = Engine.default().render(one.height().node, grid).array[0]
+        np.testing.assert_array_equal(height, stored(item, "height"))
+
+
 def test_the_items_are_valid_stac(home: Path) -> None:
     for document in json.loads((home / "demo-insar" / "items.json").read_text()):
         item = pystac.Item.from_dict(document)
@@ -234,7 +248,7 @@ def test_motion_along_the_line_of_sight_is_that_of_the_ground_seen_from_there(ho
     """Up, east and north are slopes over the dates of both tracks, which differ by a few days."""
     for name, track in truth.tracks.items():
         item = items_of(home, f"demo-insar-{name}-geometry")[f"demo-insar-{name}-geometry"]
-        east, north, up, incidence = (stored(item, band) for band in ("east", "north", "up", "incidence"))
+        east, north, up, incidence = (stored(item, band) for band in ("los_east", "los_north", "los_up", "incidence"))
         np.testing.assert_allclose(np.hypot(np.hypot(east, north), up), 1, atol=1e-6)
         np.testing.assert_allclose(np.degrees(np.arccos(up)), incidence, atol=1e-3)
         # The sensor looks to the right: going up it stands in the west, going down in the east.
@@ -450,4 +464,4 @@ def test_the_small_stack_is_a_cut_of_the_full_one(home: Path) -> None:
     whole = volcano.plane(volcano.stack_grid(0, 0, 400))
     np.testing.assert_allclose(stored(item, "height"), volcano.height(whole)[120:280, 120:280], atol=0.01)
     cut = orbits.look(orbits.TRACKS[0], whole).up[120:280, 120:280]
-    np.testing.assert_allclose(stored(item, "up"), cut, atol=1e-6)
+    np.testing.assert_allclose(stored(item, "los_up"), cut, atol=1e-6)
