@@ -212,7 +212,11 @@ def test_a_bound_chain_is_checked_alike() -> None:
         (jv.SlcCollection.from_zarr, {"path": "x", "wavelenght": 1}, r"from_zarr: .*'wavelength'\?\); it takes \(path"),
         (jv.InterferogramCollection.filter_pairs, {"max_day": 3, "self": 0}, r"^filter_pairs: .*mean 'max_days'\?\)"),
         (jv.ImageCollection.from_files, {"patern": "x"}, r"ImageCollection\.from_files: missing a required argument"),
-        (jv.open_points, {"paht": "x"}, r"open_points: got .*'paht' \(did you mean 'path'\?\); it takes \(path\)$"),
+        (
+            jv.open_points,
+            {"paht": "x"},
+            r"open_points: got .*'paht' \(did you mean 'path'\?\); it takes \(path, unit=None\)$",
+        ),
         (jv.open, {}, r"open: missing a required argument: 'path'"),
     ],
 )
