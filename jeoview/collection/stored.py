@@ -41,9 +41,7 @@ class StoredStack:
         head = f"{self.path.name}: {size_words(self.nbytes)}"
         if self.unfinished is None:
             old = "; files of it have changed since, and are read instead" if self.outdated else ""
-            return (
-                f"{head}, {'read as ' + ', '.join(self.readers) if self.readers else 'no collection is read from it'}{old}"
-            )
+            return f"{head}, {'read as ' + ', '.join(self.readers) if self.readers else 'no collection is read from it'}{old}"
         if writer := self.unfinished.writer():
             return f"{head}, unfinished: {self.unfinished.said()}, being written by process {writer}"
         if not self.unfinished.head():
