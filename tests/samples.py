@@ -184,6 +184,7 @@ def _samples() -> list[Sample]:
         *(Sample("inversion_quality", ("stack",), more) for more in INVERSIONS),
         Sample("series_quality", ("stack", "displacement"), {"wavelength": 0.055}),
         Sample("triplet_quality", ("stack",)),
+        Sample("triplet_quality", ("stack",), {"loops": "all"}),
         *(Sample(name, ("turned",)) for name in ("loop_closure", "closure_integers", "unwrapping_errors")),
         Sample("correct_unwrapping", ("turned",)),
         Sample("network_statistics", ("stack",)),

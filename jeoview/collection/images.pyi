@@ -1496,16 +1496,19 @@ class ImageCollection:
             Same bands and unit; NaN where the value is NaN.
         """
         ...
-    def triplet_quality(self) -> Image:
+    def triplet_quality(self, loops: Literal["successive", "all"] | Parameter = "successive") -> Image:
         r"""Closure of loops of three pairs, C = phi_ij + phi_jk - phi_ik, as mean phasor (FLATSIM Net bands 4 and 5).
 
         Zero for motion and atmosphere, which belong to dates; what is left is noise, moisture, multilooking
-        and unwrapping. All loops of the network count that are valid at the pixel.
+        and unwrapping. Those loops count that are valid at the pixel.
 
         Parameters
         ----------
         stack : series
             Pairs, with band ``unwrapped`` (rad, referenced: every pair keeps an arbitrary constant before).
+        loops : {"successive", "all"}
+            Which loops: those of three dates that follow each other in the network, n, n + 1 and n + 2, as FLATSIM; or every
+            loop of three pairs.
 
         Returns
         -------

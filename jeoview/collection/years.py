@@ -7,6 +7,7 @@ import json
 from contextlib import suppress
 from typing import Any
 
+from jeoview.catalog import Item
 from jeoview.catalog.times import parse_time
 from jeoview.collection.frozen import user_catalog
 from jeoview.describe import describe, input_nodes, is_source, options_of
@@ -73,18 +74,23 @@ def dates_of_series(node: Node) -> tuple[str, ...]:
     Empty where that is not known: the store has no list of the scenes, the catalogue not all of them any more, or an operator
     has put other layers in their place.
     """
+    items, stack = scenes_of_series(node)
+    layers = tuple(layer_date(item, stack) for item in items)
+    return pair_dates(layers).dates if stack == "pairs" else layers
+
+
+def scenes_of_series(node: Node) -> tuple[list[Item], str]:
+    """The scenes behind a series, and whether they are a stack of ``"time"`` or ``"pairs"``; none where they are not known."""
     found = _source(node)
     options = options_of(found) if found is not None else {}
     if "items" not in options:
-        return ()
+        return [], ""
     with suppress(JeoviewError):
         text = Engine.default().store.get(options["items"])
         if text is not None:
             known, stack = json.loads(text), options.get("stack", "time")
-            items = user_catalog().items(known["collection"], [entry["id"] for entry in known["items"]])
-            layers = tuple(layer_date(item, stack) for item in items)
-            return pair_dates(layers).dates if stack == "pairs" else layers
-    return ()
+            return user_catalog().items(known["collection"], [entry["id"] for entry in known["items"]]), stack
+    return [], ""
 
 
 def _source(node: Node) -> Node | None:

@@ -139,6 +139,12 @@ def triplets(network: Network) -> Integers:
     return np.array(loops, dtype=np.int64).reshape(-1, 3)
 
 
+def successive(network: Network, loops: Integers) -> Integers:
+    """Those of the loops whose dates follow each other in the network: n, n + 1 and n + 2."""
+    whole = loops[:, 2]
+    return np.asarray(loops[network.later[whole] - network.earlier[whole] == 2])
+
+
 def eliminate(network: Network, *, tied: bool = False) -> Elimination:
     """Order the dates by minimum degree and find the pattern of the factor.
 

@@ -6,14 +6,14 @@ import datetime as dt
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from jeoview.errors import ParameterError
-from jeoview.kernels.network import Elimination, Network, eliminate, triplets
+from jeoview.kernels.network import Elimination, Network, eliminate, successive, triplets
 from jeoview.kernels.stack import Stack
 from jeoview.operator import Names, Options, Schema
 from jeoview.raster import Raster, Table
@@ -21,6 +21,7 @@ from jeoview.raster import Raster, Table
 PHASE, COHERENCE = "unwrapped", "coherence"
 DAYS_PER_YEAR = 365.25
 DAY = len("2018-01-06")
+Which = Literal["successive", "all"]
 Wavelength = Annotated[float, Field(gt=0, le=10, json_schema_extra={"unit": "m"})]
 
 
@@ -116,9 +117,10 @@ def elimination_of(intervals: tuple[str, ...], tied: bool) -> Elimination:
 
 
 @lru_cache(maxsize=64)
-def triplets_of(intervals: tuple[str, ...]) -> NDArray[np.int64]:
-    """The loops of three pairs of a network, made once and kept."""
-    return triplets(pair_dates(intervals).network)
+def triplets_of(intervals: tuple[str, ...], which: Which) -> NDArray[np.int64]:
+    """The loops of three pairs of a network, all or those of successive dates; made once and kept."""
+    network = pair_dates(intervals).network
+    return triplets(network) if which == "all" else successive(network, triplets(network))
 
 
 def check_pairs(name: str, schema: Schema) -> None:

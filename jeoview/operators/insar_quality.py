@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from jeoview.errors import ParameterError
-from jeoview.kernels.closure import loops, misfit
+from jeoview.kernels.closure import loops as phasors
+from jeoview.kernels.closure import misfit
 from jeoview.kernels.inversion import QUALITY, assess
 from jeoview.kernels.weights import Weight
 from jeoview.operator import BandsInput, Mode, Names, Options, Schema, SeriesInput, constant_unit, operator
@@ -15,6 +17,7 @@ from jeoview.operators.insar import Fraction, Gamma, Inversion, Looks, Method, c
 from jeoview.operators.insar_pairs import (
     PHASE,
     Wavelength,
+    Which,
     check_dates,
     check_pairs,
     layers,
@@ -145,17 +148,33 @@ def _triplet_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return TRIPLETS
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_triplet_bands, demand=phase_only, unit=constant_unit(""))
-def triplet_quality(stack: SeriesInput) -> BandsInput:
+def _of_all_loops(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The first version knew no other."""
+    return {**arguments, "loops": "all"}
+
+
+@operator(
+    mode=Mode.PIXEL,
+    nodata="own",
+    version=2,
+    bands=_triplet_bands,
+    demand=phase_only,
+    unit=constant_unit(""),
+    upgrades={1: _of_all_loops},
+)
+def triplet_quality(stack: SeriesInput, *, loops: Which = "successive") -> BandsInput:
     """Closure of loops of three pairs, C = phi_ij + phi_jk - phi_ik, as mean phasor (FLATSIM Net bands 4 and 5).
 
     Zero for motion and atmosphere, which belong to dates; what is left is noise, moisture, multilooking
-    and unwrapping. All loops of the network count that are valid at the pixel.
+    and unwrapping. Those loops count that are valid at the pixel.
 
     Parameters
     ----------
     stack : series
         Pairs, with band ``unwrapped`` (rad, referenced: every pair keeps an arbitrary constant before).
+    loops : {"successive", "all"}
+        Which loops: those of three dates that follow each other in the network, n, n + 1 and n + 2, as FLATSIM; or every
+        loop of three pairs.
 
     Returns
     -------
@@ -165,7 +184,7 @@ def triplet_quality(stack: SeriesInput) -> BandsInput:
     """
     if not stack.dates:
         return _nothing(stack, TRIPLETS)
-    return _bands(stack, TRIPLETS, loops(layers(stack, PHASE), triplets_of(stack.dates)))
+    return _bands(stack, TRIPLETS, phasors(layers(stack, PHASE), triplets_of(stack.dates, loops)))
 
 
 def _bands(stack: Raster, names: Names, values: Array) -> Raster:

@@ -13,6 +13,7 @@ import rasterio
 from jeoview.errors import ParameterError
 from jeoview.export import blocks
 from jeoview.image import Image, apply
+from jeoview.io.products.interferograms import REFERENCED
 from jeoview.raster import Raster
 from tests.unit.export_world import CRS, Scene, World, leave, numbers
 
@@ -31,6 +32,7 @@ def pairs(jeoview_home: Path) -> tuple[Image, tuple[float, float, float, float]]
     world = World(jeoview_home, scenes, bands={"unwrapped": "unwrapped"})
     for number, item in enumerate(world.items):
         item.properties.update({"start_datetime": f"{days[number]}T00:00:00Z", "end_datetime": item.datetime})
+        item.properties[REFERENCED] = True
     world.engine.catalog.add_items(world.items)
     node = world.image().node
     return apply("load_items", (), {**dict(node.arguments), "stack": "pairs", "unit": "rad"}), scenes[0].bounds

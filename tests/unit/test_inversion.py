@@ -15,7 +15,7 @@ from scipy.special import hyp2f1
 
 from jeoview.kernels.closure import loops, misfit
 from jeoview.kernels.inversion import QUALITY, Bridge, assess, invert
-from jeoview.kernels.network import Network, components, eliminate, incidence, triplets
+from jeoview.kernels.network import Network, components, eliminate, incidence, successive, triplets
 from jeoview.kernels.phasor import COSINE, SINE
 from jeoview.kernels.stack import Stack
 from jeoview.kernels.weights import Weight, Weighting, phase_variance
@@ -125,6 +125,15 @@ def test_triplets_are_all_the_loops() -> None:
     network = Network.of(5, [(0, 1), (1, 2), (0, 2), (2, 4), (1, 4), (0, 1)])
     assert triplets(network).tolist() == [[0, 1, 2], [1, 3, 4]]
     assert triplets(Network.of(3, [(0, 1), (1, 2)])).shape == (0, 3)
+
+
+def test_successive_triplets_are_those_of_three_dates_in_a_row() -> None:
+    network = Network.of(5, [(0, 1), (1, 2), (0, 2), (2, 4), (1, 4), (2, 3), (3, 4)])
+    assert triplets(network).tolist() == [[0, 1, 2], [1, 3, 4], [5, 6, 3]]
+    assert successive(network, triplets(network)).tolist() == [[0, 1, 2], [5, 6, 3]]
+    banded = NETWORKS["banded"]
+    assert len(triplets(banded)) > len(successive(banded, triplets(banded))) == DATES - 2
+    assert successive(banded, np.empty((0, 3), np.int64)).shape == (0, 3)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

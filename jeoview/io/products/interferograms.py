@@ -22,6 +22,8 @@ from jeoview.io.inspect import inspect
 from jeoview.io.products.common import BandFile, make_item
 from jeoview.quantities import number, short
 
+# Property of pairs that a product brings relative to a place of its own: they keep no arbitrary constant.
+REFERENCED = "jeoview:referenced"
 SENTINEL_1 = 0.0554658
 Sign = Literal["away", "towards"]
 _PAIR = re.compile(r"(?<!\d)(\d{8})(?:T\d{6})?[-_](\d{8})(?:T\d{6})?(?!\d)")

@@ -17,7 +17,7 @@ from jeoview.catalog.items import Band, CollectionInfo, Item
 from jeoview.errors import SourceError
 from jeoview.io.hdf5 import contents
 from jeoview.io.products.common import BandFile, make_item
-from jeoview.io.products.interferograms import SENTINEL_1
+from jeoview.io.products.interferograms import REFERENCED, SENTINEL_1
 from jeoview.io.products.stacks import PairSource, Result, Stack, by_part, day_of, midnight, ordered, pair_list
 
 TITLE = "OPERA DISP-S1 interferograms"
@@ -72,7 +72,7 @@ def _stack(named: Sequence[Named], collection: str) -> Stack:
 def _pair(path: Path, match: re.Match[str]) -> PairSource:
     pair = ordered(day_of(match[3], path.name), day_of(match[4], path.name), path.name)
     phase = Band("unwrapped", "", unit="rad", scale=-4.0 * math.pi / SENTINEL_1, subdataset="displacement")
-    properties = {"jeoview:wavelength": SENTINEL_1, "jeoview:sign": SIGN, "jeoview:track": match[1]}
+    properties = {"jeoview:wavelength": SENTINEL_1, "jeoview:sign": SIGN, "jeoview:track": match[1], REFERENCED: True}
     return PairSource(pair, _files(path, phase), properties)
 
 
