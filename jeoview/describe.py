@@ -273,6 +273,14 @@ def is_source(node: Node) -> bool:
     return find(node.operator).mode is Mode.SOURCE
 
 
+def shows_scenes(series: Node) -> bool:
+    """Whether the layers of a series are scenes: no operator on the way made dates of its own."""
+    node = series
+    while is_lifted(node):
+        node = next(image for image in input_nodes(node) if describe(image).kind is Kind.SERIES)
+    return is_source(node)
+
+
 def style_base(root: Node) -> Node:
     """The node whose values a style shows: the chain without its colours."""
     node = root

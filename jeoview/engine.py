@@ -97,10 +97,16 @@ class Engine:
         return chain.decode(text, key)
 
     def plan(
-        self, node: Node, grid: Grid, *, parameters: Mapping[str, Any] | None = None, view: Grid | None = None
+        self,
+        node: Node,
+        grid: Grid,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        view: Grid | None = None,
+        steady: frozenset[str] = frozenset(),
     ) -> Plan:
         """What `render` would do."""
-        bound, steady = bind(node, parameters), below_sliders(node)
+        bound, steady = bind(node, parameters), below_sliders(node) | steady
         if view in (None, grid) and _is_pixelwise(bound):
             return self._plans(bound, steady, grid.lattice, grid.shape).moved(grid)
         return self._plan(bound, steady, grid, view)
@@ -135,6 +141,7 @@ class Engine:
         times: dict[str, float] | None = None,
         patience: float | None = None,
         once: bool = False,
+        steady: frozenset[str] = frozenset(),
     ) -> Raster:
         """Compute a chain on a grid.
 
@@ -156,6 +163,8 @@ class Engine:
         once : bool
             Whether this is no tile of many but is done once, as a survey is: the bytes that are held at a time then count,
             not all that are decoded.
+        steady : frozenset of str
+            Keys of what is worth keeping besides what lies below the chain's sliders.
 
         Returns
         -------
@@ -169,7 +178,8 @@ class Engine:
             `ParameterError` for a chain that ends in a table.
         """
         clock = StepClock()
-        result = self._do(self.plan(node, grid, parameters=parameters, view=view), clock, patience, once=once)
+        planned = self.plan(node, grid, parameters=parameters, view=view, steady=steady)
+        result = self._do(planned, clock, patience, once=once)
         if times is not None:
             times.update(clock.times)
         if isinstance(result, Table):

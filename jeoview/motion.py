@@ -10,6 +10,7 @@ from jeoview.errors import ParameterError
 from jeoview.image import Image, apply
 from jeoview.projection import Bounds
 from jeoview.quantities import number, short, square_around
+from jeoview.raster import Kind
 from jeoview.region import check_bounds, check_meets, zoom_for
 
 # A median over so many pixels a side says where a place is.
@@ -24,14 +25,15 @@ def relative_to(
     bounds: Any = None,
     metres: float = 200.0,
 ) -> Image:
-    """Displacement relative to another date, to another place, or both.
+    """Displacement relative to another date, to another place, or both; a velocity relative to another place.
 
     Parameters
     ----------
     date : str, optional
         Day of the series that becomes 0, ``"2018-02-16"``.
     lon, lat : float, optional
-        Degrees of a place that is to stand still: its median over a square of ``metres`` is subtracted at each date.
+        Degrees of a place that is to stand still: its median over a square of ``metres`` is subtracted, of a series at
+        each date.
     bounds : (west, south, east, north), optional
         The area itself, in degrees, in the place of ``lon`` and ``lat``.
     metres : float
@@ -40,19 +42,24 @@ def relative_to(
     Returns
     -------
     Image
-        Series, see the operators ``series_referenced`` and ``relative_to_date``.
+        As it came in. See the operators ``series_referenced`` and ``relative_to_date`` for a series, ``image_referenced``
+        for an image of one band.
 
     Raises
     ------
     ParameterError
         If neither a date nor a place is given, or two places; the date is none, or none of the series; the place lies outside
-        the image; or the image has no band ``displacement`` for a place.
+        the image; or the series has no band ``displacement`` for a place. Of an image without dates, if a date is given or it
+        has several bands.
     """
     image: Image = self if isinstance(self, Image) else self.image()
     if date is None and lon is None and lat is None and bounds is None:
         raise ParameterError("relative_to: give date=, or a place: lon= and lat=, or bounds=(west, south, east, north)")
     if bounds is not None and (lon is not None or lat is not None):
         raise ParameterError("relative_to: give lon= and lat=, or bounds=, one of them")
+    dated = image.kind is Kind.SERIES
+    if date is not None and not dated:
+        raise ParameterError("relative_to: the image has no dates; call it on the displacement series, or give a place")
     if date is not None:
         _check_day(date)
     if bounds is None and (lon is not None or lat is not None):
@@ -60,8 +67,9 @@ def relative_to(
     if bounds is not None:
         area = check_bounds(bounds)
         check_meets(area, image.schema.bbox, "relative_to: the place", "the image")
-        table = apply("series_reference", (image,), {"region": area, "zoom": zoom_for(area, PLACE_PIXELS)})
-        image = apply("series_referenced", (image, table), {})
+        what = "series" if dated else "image"
+        table = apply(f"{what}_reference", (image,), {"region": area, "zoom": zoom_for(area, PLACE_PIXELS)})
+        image = apply(f"{what}_referenced", (image, table), {})
     return image if date is None else apply("relative_to_date", (image,), {"date": date})
 
 

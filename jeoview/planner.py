@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from jeoview.describe import describe, input_nodes, input_schemas, is_native, options_of
+from jeoview.describe import describe, input_nodes, input_schemas, is_native, options_of, shows_scenes
 from jeoview.errors import LimitError, ParameterError
 from jeoview.graph import Node, walk
 from jeoview.grid import Grid
 from jeoview.native import Landing, Locate, landing, locate_in_chain
-from jeoview.operator import Mode, Names, all_demand, find
+from jeoview.operator import Mode, Names, Schema, all_demand, find
 from jeoview.plan import Cost, Edge, Measure, Place, Plan, Stage, Step, cost, padding, time_axis
 from jeoview.projection import is_sensor
 from jeoview.quantities import Window
@@ -89,7 +89,7 @@ def plan(
     limits : Limits
         Largest padding, largest barrier, most pixels of a sensor.
     steady : frozenset of str
-        Keys of nodes whose bands are worth keeping, see `jeoview.make.below_sliders`.
+        Keys of nodes whose bands or series are worth keeping, see `jeoview.make.below_sliders`.
     locate : callable
         From a source node to where its pixels lie, for sources with pixels of their own.
 
@@ -218,7 +218,12 @@ def _pass_on(node: Node, demand: _Demand, demands: dict[str, _Demand], area: _Ar
         asked = demands.setdefault(image.key, _Demand(grid))
         asked.add(grid, wanted)
         under = found.kind is Kind.COLOUR or image.key in area.steady
-        asked.keep |= under and schema.kind is Kind.BANDS
+        asked.keep |= under and (schema.kind is Kind.BANDS or _is_made(image, schema))
+
+
+def _is_made(image: Node, schema: Schema) -> bool:
+    """A series that was computed, such as an inversion; scenes and pairs are read again as quickly as they are kept."""
+    return schema.kind is Kind.SERIES and not schema.pairs and not shows_scenes(image)
 
 
 def _land(node: Node, demand: _Demand, native: dict[str, _Demand], area: _Area) -> None:

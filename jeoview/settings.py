@@ -45,7 +45,7 @@ class Settings:
     catalog: Path
     roots: tuple[Path, ...] = ()
     block_cache_bytes: int = 384 * MIB
-    array_cache_bytes: int = 128 * MIB
+    array_cache_bytes: int = 256 * MIB
     tile_cache_bytes: int = 64 * MIB
     max_padding: int = 512
     max_tile_bytes: int = 2048 * MIB

@@ -77,12 +77,12 @@ EXAMPLES = {
     "InterferogramCollection.zoom_at": "stack.zoom_at(21.5)",
     # complex images
     "SlcCollection.filter_date": 'slc.filter_date("2021-01-01", "2022-01-01")',
-    "SlcCollection.reference": "slc.reference(lon=-104.895, lat=21.51, metres=300)",
+    "SlcCollection.reference": "slc.reference(lon=-104.902, lat=21.518, metres=300)  # the slowest corner: all of this area sinks",
     "SlcCollection.image": "slc.image().amplitude().mean()",
     "SlcCollection.cache_stack": 'fast = slc.cache_stack("cached", progress=False)',
     "SlcCollection.amplitude_dispersion": "slc.amplitude_dispersion()",
     "SlcCollection.ps_candidates": 'slc.ps_candidates(threshold=jv.parameter("dispersion", 0.25, min=0.1, max=0.5))',
-    "SlcCollection.ps_velocity": 'slc.reference(lon=-104.895, lat=21.51).ps_velocity(limit=60)["velocity"]',
+    "SlcCollection.ps_velocity": 'slc.reference(lon=-104.902, lat=21.518).ps_velocity(limit=60)["velocity"]  # relative to that place',
     "SlcCollection.coherence_matrix": "slc.coherence_matrix(lon=-104.895, lat=21.51)",
     # points
     "PointCollection.filter_bounds": "points.filter_bounds((5.0, 38.0, 15.0, 48.0))",

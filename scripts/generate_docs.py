@@ -12,7 +12,7 @@ from typing import Any
 
 import jeoview as jv
 import jeoview.operators
-from jeoview.export import COLLECTION_EXITS
+from jeoview.export import EXITS
 from jeoview.image import methods
 from jeoview.io.products.generic import FileOptions
 from jeoview.operator import REGISTRY, Mode, Operator
@@ -57,9 +57,7 @@ The examples run after these lines, on the demo collections (`jeoview demo`) and
 # Methods of every image, which stand in the page of operators.
 EVERYWHERE = ("annual_steps",)
 TITLES = ("Scenes", "Interferograms", "Complex images", "Points")
-EXITS_ABOUT = (
-    """Methods of every image and of collections of scenes; `to_gif` of collections only. Others start at `.image()`."""
-)
+EXITS_ABOUT = """Methods of every image and of collections of scenes; `to_gif` where there are dates. Others start at `.image()`."""
 EXIT_ORDER = ("to_geotiff", "to_numpy", "to_xarray", "to_png", "to_gif", "to_kmz", "to_csv", "profile", "isolines")
 WORDS = {"and": "&", "or": "|", "not": "~"}
 
@@ -124,7 +122,7 @@ def _sections() -> list[tuple[str, str, dict[str, Any]]]:
         about = "Properties. " + " ".join(said) if said else ""
         entries = {f"{cls.__name__}.{n}": value for n, value in methods_.items() if not isinstance(value, property)}
         sections.append((title, about, entries))
-    exits = {**COLLECTION_EXITS, "export_package": jv.export_package, "open_chain": jv.open_chain}
+    exits = {**EXITS, "export_package": jv.export_package, "open_chain": jv.open_chain}
     order = [*(name for name in EXIT_ORDER if name in exits), *(name for name in exits if name not in EXIT_ORDER)]
     sections.append(("Exits", EXITS_ABOUT, {name: exits[name] for name in order}))
     return sections

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from jeoview.collection.years import annual_steps
-from jeoview.export import COLLECTION_EXITS, EXITS
+from jeoview.export import EXITS
 from jeoview.image import methods
 from jeoview.operator import Operator
 from jeoview.recipes import RECIPES
@@ -50,7 +50,7 @@ class Stub:
 
 STUBS = (
     Stub("jeoview.image", "Image", {**RECIPES, **EXITS, "annual_steps": annual_steps}),
-    Stub("jeoview.collection.images", "ImageCollection", {**RECIPES, **COLLECTION_EXITS, "annual_steps": annual_steps}),
+    Stub("jeoview.collection.images", "ImageCollection", {**RECIPES, **EXITS, "annual_steps": annual_steps}),
 )
 
 

@@ -273,6 +273,24 @@ class ImageCollection:
         Computed at the pixels of the sensor where the image still has them; what comes out is averaged where those of the map are larger, and resampled, complex numbers as such.
         """
         ...
+    def at_date(self, date: str | Parameter) -> Image:
+        r"""What a series holds at one of its dates: ``date`` may be a parameter, which is then a slider over the dates.
+
+        Parameters
+        ----------
+        date : str
+            Day of the series, ``"2018-02-16"``.
+
+        Returns
+        -------
+        bands
+            The first valid value of each band on that day; NaN where there is none.
+
+        Notes
+        -----
+        NaN (no data) is left out.
+        """
+        ...
     def between(self, low: float | Parameter, high: float | Parameter) -> Image:
         r"""1 where low <= x <= high, else 0.
 
@@ -623,6 +641,30 @@ class ImageCollection:
         Notes
         -----
         ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across; or pixels of a file as they are, a dict of crs, resolution, corner (left, top) and shape (rows, columns). Fitted once and stored, never per tile.
+        """
+        ...
+    def image_reference(
+        self, region: Sequence[float | Parameter] | Mapping[str, Any] | None = None, zoom: int | Parameter | None = None
+    ) -> Image:
+        r"""Median of an image of one band over a small area that is taken not to move.
+
+        Returns
+        -------
+        table
+            ``value``: the median in the unit of the image, NaN where no pixel is valid.
+
+        Notes
+        -----
+        ``region`` is (west, south, east, north) in degrees, by default the extent of the image, read at ``zoom``; by default that at which it is about 1,000 pixels across; or pixels of a file as they are, a dict of crs, resolution, corner (left, top) and shape (rows, columns). Fitted once and stored, never per tile.
+        """
+        ...
+    def image_referenced(self, table: Operand) -> Image:
+        r"""Subtract the value of a place, which then is 0: a velocity relative to ground that is taken not to move.
+
+        Returns
+        -------
+        bands
+            The band relative to the place, NaN where it was, and everywhere if the place has no valid pixel.
         """
         ...
     def interferogram(self, b: Operand) -> Image:
@@ -2014,14 +2056,15 @@ class ImageCollection:
         bounds: Any = None,
         metres: float = 200.0,
     ) -> Image:
-        r"""Displacement relative to another date, to another place, or both.
+        r"""Displacement relative to another date, to another place, or both; a velocity relative to another place.
 
         Parameters
         ----------
         date : str, optional
             Day of the series that becomes 0, ``"2018-02-16"``.
         lon, lat : float, optional
-            Degrees of a place that is to stand still: its median over a square of ``metres`` is subtracted at each date.
+            Degrees of a place that is to stand still: its median over a square of ``metres`` is subtracted, of a series at
+            each date.
         bounds : (west, south, east, north), optional
             The area itself, in degrees, in the place of ``lon`` and ``lat``.
         metres : float
@@ -2030,13 +2073,15 @@ class ImageCollection:
         Returns
         -------
         Image
-            Series, see the operators ``series_referenced`` and ``relative_to_date``.
+            As it came in. See the operators ``series_referenced`` and ``relative_to_date`` for a series, ``image_referenced``
+            for an image of one band.
 
         Raises
         ------
         ParameterError
             If neither a date nor a place is given, or two places; the date is none, or none of the series; the place lies outside
-            the image; or the image has no band ``displacement`` for a place.
+            the image; or the series has no band ``displacement`` for a place. Of an image without dates, if a date is given or it
+            has several bands.
         """
         ...
     def rgb(
@@ -2246,7 +2291,8 @@ class ImageCollection:
     ) -> Animation:
         r"""Write an animated GIF with one frame a day, in the order of the collection, in Web Mercator.
 
-        Scenes of the same day (UTC) are one frame: the first of the collection's order lies on top. Where the chain ends
+        Scenes of the same day (UTC) are one frame: the first of the collection's order lies on top. A displacement series has a
+        frame for each of its dates. Where the chain ends
         in a colour map the pixels are exact: one palette serves all frames, and what is not covered by data is white (black
         under a pale palette). A GIF has at most 256 colours: frames of `rgb` or `blend` are reduced to the 254 colours
         that suit each best.

@@ -7,6 +7,7 @@ for instance of a chain that came as text, is left to the tiles.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import shapely
@@ -72,14 +73,14 @@ def _check_joined(node: Node) -> None:
         )
 
 
-def _check_date(options: Options, dates: Sequence[str]) -> None:
+def _check_date(name: str, options: Options, dates: Sequence[str]) -> None:
     wanted = options["date"]
     if wanted in [date[: len(wanted)] for date in dates]:
         return
     moment = parse_time(wanted)
     near = sorted(sorted(dates, key=lambda date: abs(parse_time(date) - moment))[:2])
     raise ParameterError(
-        f"relative_to: the series has no date {wanted}; the nearest are {' and '.join(date[: len(wanted)] for date in near)} "
+        f"{name}: the series has no date {wanted}; the nearest are {' and '.join(date[: len(wanted)] for date in near)} "
         f"({_span(dates)})"
     )
 
@@ -132,8 +133,9 @@ def _check_two(node: Node) -> None:
 
 DATES: Mapping[str, Callable[[Options, Sequence[str]], None]] = {
     "annual_steps": _check_years,
+    "at_date": partial(_check_date, "at_date"),
     "ps_velocity": _check_periodogram,
-    "relative_to_date": _check_date,
+    "relative_to_date": partial(_check_date, "relative_to"),
     "velocity": _check_velocity,
 }
 

@@ -25,12 +25,12 @@ EXITS: dict[str, Callable[..., Any]] = {
     "profile": profile,
     "to_csv": to_csv,
     "to_geotiff": to_geotiff,
+    "to_gif": to_gif,
     "to_kmz": to_kmz,
     "to_numpy": to_numpy,
     "to_png": to_png,
     "to_xarray": to_xarray,
 }
-COLLECTION_EXITS: dict[str, Callable[..., Any]] = {**EXITS, "to_gif": to_gif}
 
 
 def attach_exits(cls: type) -> None:
@@ -39,16 +39,15 @@ def attach_exits(cls: type) -> None:
     Parameters
     ----------
     cls : type
-        `Image`, or a class with a method ``image()`` such as a collection, which gets ``to_gif`` too.
+        `Image`, or a class with a method ``image()`` such as a collection.
     """
-    for name, exit_ in (COLLECTION_EXITS if hasattr(cls, "image") else EXITS).items():
+    for name, exit_ in EXITS.items():
         setattr(cls, name, with_advice(name, exit_))
 
 
 attach_exits(Image)
 attach_exits(ImageCollection)
 __all__ = [
-    "COLLECTION_EXITS",
     "EXITS",
     "Animation",
     "attach_exits",

@@ -149,7 +149,7 @@ def piecewise(wanted: Request, block: Grid, size: int) -> Raster:
 
 
 def _render(wanted: Request, block: Grid) -> Raster:
-    raster = wanted.engine.render(wanted.node, block, view=wanted.grid)
+    raster = wanted.engine.render(wanted.node, block, view=wanted.grid, steady=wanted.steady)
     return _on_axis(wanted, raster) if raster.kind is Kind.SERIES else raster
 
 

@@ -17,6 +17,7 @@ from jeoview.export.days import of_day
 from jeoview.export.frames import frame
 from jeoview.export.provenance import mark
 from jeoview.export.request import Request, across, request
+from jeoview.graph import parameter
 from jeoview.image import Image
 from jeoview.operators.colour import legend as described
 from jeoview.progress import Bar, job
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 MAX_FPS = 50
+# Name of the parameter that goes through the dates of a series.
+FRAME = "frame-of-the-animation"
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ def to_gif(  # noqa: PLR0913 - what a user writes (design 8)
 ) -> Animation:
     """Write an animated GIF with one frame a day, in the order of the collection, in Web Mercator.
 
-    Scenes of the same day (UTC) are one frame: the first of the collection's order lies on top. Where the chain ends
+    Scenes of the same day (UTC) are one frame: the first of the collection's order lies on top. A displacement series has a
+    frame for each of its dates. Where the chain ends
     in a colour map the pixels are exact: one palette serves all frames, and what is not covered by data is white (black
     under a pale palette). A GIF has at most 256 colours: frames of `rgb` or `blend` are reduced to the 254 colours
     that suit each best.
@@ -118,9 +122,13 @@ def to_gif(  # noqa: PLR0913 - what a user writes (design 8)
     series = as_image(self)
     if describe(series.node).kind is not Kind.SERIES:
         raise ParameterError("to_gif needs many dates: call it on the collection, before .median() or the like")
+    if describe(series.node).pairs:
+        raise ParameterError("to_gif shows dates, and a stack of pairs has none; .invert() it first")
     area, resolution = across(bounds, describe(series.node), width)
     wanted = request(series, area, crs=WEB_MERCATOR, resolution=resolution)
     days = _days(wanted)
+    if not days:
+        raise ParameterError("no scene of the collection lies in the bounds")
     if not callable(image_to_image):
         raise ParameterError(
             f"to_gif: image_to_image is {short(image_to_image)}; expected a function from an image to what is shown, "
@@ -157,30 +165,38 @@ class _Look:
         return shown
 
 
-def _days(wanted: Request) -> dict[str, frozenset[tuple[str, str]]]:
-    """The scenes near the bounds by day, days in the order of the collection."""
-    days: dict[str, set[tuple[str, str]]] = {}
+def _days(wanted: Request) -> dict[str, Image]:
+    """The image of each day near the bounds, days in the order of the series."""
+    if not wanted.axis:
+        # A parameter, so that a series is computed once for all frames, as for a slider.
+        days = tuple(dict.fromkeys(map(_day, wanted.dates)))
+        if not days:
+            return {}
+        return dict.fromkeys(days, Image(wanted.node).at_date(date=parameter(FRAME, days[0], choices=days)))
+    scenes: dict[str, set[tuple[str, str]]] = {}
     for layer in wanted.axis:
-        days.setdefault(layer.date[:10], set()).add((layer.item.collection, layer.item.id))
-    if not days:
-        raise ParameterError("no scene of the collection lies in the bounds")
-    return {day: frozenset(scenes) for day, scenes in days.items()}
+        scenes.setdefault(_day(layer.date), set()).add((layer.item.collection, layer.item.id))
+    return {day: of_day(wanted.engine, wanted.node, frozenset(chosen)) for day, chosen in scenes.items()}
+
+
+def _day(date: str) -> str:
+    return date[: len("2018-01-06")]
 
 
 def _frames(
-    wanted: Request, days: Mapping[str, frozenset[tuple[str, str]]], look: _Look, bar: Bar, made: list[tuple[str, bool]]
+    wanted: Request, days: Mapping[str, Image], look: _Look, bar: Bar, made: list[tuple[str, bool]]
 ) -> Iterator[Picture]:
     """Pictures of the days that have a valid pixel; ``made`` notes which have."""
     west, south, east, north = wanted.grid.bounds
     note = mark(wanted.engine, wanted.node)
-    for day, scenes in days.items():
-        shown = look.of(day, of_day(wanted.engine, wanted.node, scenes))
+    for day, image in days.items():
+        shown = look.of(day, image)
         asked = request(
             shown,
             (west, south, east, north),
             crs=wanted.grid.crs,
             resolution=wanted.grid.lattice.resolution,
-            parameters=look.parameters,
+            parameters={**look.parameters, **({FRAME: day} if FRAME in shown.parameters else {})},
         )
         raster = gather(asked, day, progress=False, warn=False)
         valid = has_data(raster)

@@ -9,13 +9,13 @@ from functools import cached_property
 from typing import Any
 
 from jeoview.catalog.pixels import union
-from jeoview.describe import describe, input_nodes, is_lifted, is_source
+from jeoview.describe import describe, is_source, shows_scenes
 from jeoview.engine import Engine
 from jeoview.errors import LimitError, ParameterError
 from jeoview.export.dates import passes
 from jeoview.graph import Node, walk
 from jeoview.grid import Grid, Lattice
-from jeoview.make import bind
+from jeoview.make import below_sliders, bind
 from jeoview.operator import Schema
 from jeoview.projection import WEB_MERCATOR, WGS84, Bounds, canonical_crs, is_sensor, transform_bounds
 from jeoview.quantities import short
@@ -43,6 +43,8 @@ class Request:
         The scenes of a series whose layers are scenes; else none.
     own_dates : tuple of str
         The dates of a series that an operator made: one of interferograms has the same ones everywhere.
+    steady : frozenset of str
+        Keys of what no slider moves: an animation, which moves one, computes none of it again.
     """
 
     engine: Engine
@@ -50,6 +52,7 @@ class Request:
     grid: Grid
     axis: tuple[Layer, ...] = ()
     own_dates: tuple[str, ...] = ()
+    steady: frozenset[str] = frozenset()
 
     @property
     def schema(self) -> Schema:
@@ -109,7 +112,8 @@ def request(
         If there are more pixels than the limit.
     """
     engine = Engine.default()
-    node = bind(as_image(image).node, parameters)
+    chain = as_image(image).node
+    node, steady = bind(chain, parameters), below_sliders(chain)
     schema = describe(node)
     if schema.kind is Kind.TABLE:
         raise ParameterError(f"{node.operator} gives a table, not an image; read it with .to_numpy()")
@@ -125,10 +129,10 @@ def request(
         area = extent(schema, crs, step) if bounds is None else check_bounds(bounds, crs)
         grid = region_grid(area, crs=crs, zoom=zoom, resolution=resolution, max_pixels=limit)
     if schema.kind is not Kind.SERIES:
-        return Request(engine, node, grid)
-    if _shows_scenes(node):
-        return Request(engine, node, grid, engine.layers(node, grid))
-    return Request(engine, node, grid, own_dates=engine.render(node, middle(grid), view=grid).dates)
+        return Request(engine, node, grid, steady=steady)
+    if shows_scenes(node):
+        return Request(engine, node, grid, engine.layers(node, grid), steady=steady)
+    return Request(engine, node, grid, own_dates=engine.render(node, middle(grid), view=grid).dates, steady=steady)
 
 
 def _own_grid(engine: Engine, node: Node, bounds: object, crs: str) -> Grid:
@@ -191,14 +195,6 @@ def _sensor_grid(node: Node, bounds: object, zoom: int | None, resolution: Resol
 def middle(grid: Grid) -> Grid:
     """The pixel in the middle."""
     return Grid(grid.lattice, grid.row + grid.height // 2, grid.col + grid.width // 2, 1, 1)
-
-
-def _shows_scenes(series: Node) -> bool:
-    """Whether the layers of a series are scenes: no operator on the way made dates of its own."""
-    node = series
-    while is_lifted(node):
-        node = next(image for image in input_nodes(node) if describe(image).kind is Kind.SERIES)
-    return is_source(node)
 
 
 def extent(schema: Schema, crs: str, resolution: Resolution | None = None) -> Bounds:

@@ -1,4 +1,4 @@
-"""Displacement relative to another date, and to another place, than it was inverted for."""
+"""Displacement at a date, and relative to another date or another place than it was inverted for."""
 
 from __future__ import annotations
 
@@ -7,12 +7,51 @@ from dataclasses import replace
 import numpy as np
 
 from jeoview.errors import ParameterError, choices
-from jeoview.operator import Mode, Names, Options, Schema, SeriesInput, TableInput, all_demand, operator, with_table
+from jeoview.operator import (
+    BandsInput,
+    Mode,
+    Names,
+    Options,
+    Schema,
+    SeriesInput,
+    TableInput,
+    all_demand,
+    operator,
+    with_table,
+)
 from jeoview.operators.insar_pairs import at_dates, check_dates, medians, moments
 from jeoview.operators.velocity import Day, check_day
-from jeoview.raster import Table
+from jeoview.quantities import is_wrapped
+from jeoview.raster import Kind, Table
 
 DISPLACEMENT = "displacement"
+
+
+def _at_date(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    check_dates("at_date", inputs[0])
+    check_day(options["date"], "at_date: date")
+    return inputs[0].bands
+
+
+@operator(mode=Mode.PIXEL, nodata="skip", bands=_at_date, complex_numbers="kept")
+def at_date(series: SeriesInput, *, date: Day) -> BandsInput:
+    """What a series holds at one of its dates: ``date`` may be a parameter, which is then a slider over the dates.
+
+    Parameters
+    ----------
+    date : str
+        Day of the series, ``"2018-02-16"``.
+
+    Returns
+    -------
+    bands
+        The first valid value of each band on that day; NaN where there is none.
+    """
+    there = [layer for layer, found in zip(series.array, series.dates, strict=True) if found[: len(date)] == date]
+    array = there[0].copy() if there else np.full(series.array.shape[1:], np.nan, dtype=series.array.dtype)
+    for layer in there[1:]:
+        np.copyto(array, layer, where=np.isnan(array))
+    return replace(series, array=array, kind=Kind.BANDS, dates=())
 
 
 def _dated(options: Options, inputs: tuple[Schema, ...]) -> Names:
@@ -91,3 +130,37 @@ def series_referenced(series: SeriesInput, table: TableInput) -> SeriesInput:
     array = series.array.copy()
     array[:, series.bands.index(DISPLACEMENT)] -= offsets.astype(np.float32)[:, None, None]
     return replace(series, array=array)
+
+
+def _one_value(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    (schema, *_), where = inputs, "relative_to"
+    if len(schema.bands) != 1:
+        raise ParameterError(f"{where}: the image has the bands {list(schema.bands)}; choose one, image['velocity']")
+    if is_wrapped(schema.unit):
+        raise ParameterError(f"{where}: the image is in {schema.unit}, which has no median; .unwrap() it first")
+    return schema.bands
+
+
+@operator(mode=Mode.FIT, nodata="own", bands=_one_value)
+def image_reference(image: BandsInput) -> TableInput:
+    """Median of an image of one band over a small area that is taken not to move.
+
+    Returns
+    -------
+    table
+        ``value``: the median in the unit of the image, NaN where no pixel is valid.
+    """
+    found, _ = medians(image.array)
+    return Table({"value": found})
+
+
+@operator(mode=Mode.PIXEL, nodata="own", bands=_one_value, demand=with_table, table="image_reference")
+def image_referenced(image: BandsInput, table: TableInput) -> BandsInput:
+    """Subtract the value of a place, which then is 0: a velocity relative to ground that is taken not to move.
+
+    Returns
+    -------
+    bands
+        The band relative to the place, NaN where it was, and everywhere if the place has no valid pixel.
+    """
+    return replace(image, array=image.array - np.float32(table.values["value"][0]))

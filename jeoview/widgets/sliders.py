@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from html import escape
 from typing import Any
@@ -14,15 +15,19 @@ from jeoview.quantities import short
 
 Value = bool | int | float | str
 
+# Dates have an order, which a slider shows and a list of sixty does not.
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 STEPS = 100  # of a slider whose parameter says no step
 
 
 def control_of(parameter: Parameter) -> Any:
-    """The ipywidget that suits a parameter: tick box, drop-down, text, slider or number field."""
+    """The ipywidget that suits a parameter: tick box, drop-down, text, slider (of dates too) or number field."""
     wide = ipywidgets.Layout(width="100%", margin="0")
     if isinstance(parameter.default, bool):
         return ipywidgets.Checkbox(value=parameter.default, indent=False, description="", layout=wide)
     if isinstance(parameter.default, str):
+        if parameter.choices and all(map(DAY.match, parameter.choices)):
+            return ipywidgets.SelectionSlider(options=parameter.choices, value=parameter.default, layout=wide)
         if parameter.choices:
             return ipywidgets.Dropdown(options=parameter.choices, value=parameter.default, layout=wide)
         return ipywidgets.Text(value=parameter.default, continuous_update=False, layout=wide)

@@ -361,6 +361,8 @@ OWN_RULES: dict[str, Callable[[Sample, Any, Array], None]] = {
     "ps_reference": left_out_of_the_table,
     "ps_referenced": stays_at_every_date,
     "relative_to_date": stays_at_every_date,
+    "at_date": stays,
+    "image_reference": left_out_of_the_table,
     "series_reference": left_out_of_the_table,
     "series_referenced": stays_at_every_date,
     "ps_velocity": stays,

@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from PIL import ImageSequence
 
 from jeoview.errors import CancelledByUser, ParameterError
-from jeoview.export import COLLECTION_EXITS, Animation
+from jeoview.export import EXITS, Animation
 from jeoview.export.frames import on_paper
 from jeoview.export.request import request
 from jeoview.graph import parameter
@@ -31,7 +31,7 @@ def ndvi(image: Any) -> Any:
 
 
 def to_gif(image: Any, *args: Any, **kwargs: Any) -> Animation:
-    found = COLLECTION_EXITS["to_gif"](image, *args, **kwargs)
+    found = EXITS["to_gif"](image, *args, **kwargs)
     assert isinstance(found, Animation)
     return found
 

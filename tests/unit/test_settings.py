@@ -12,7 +12,7 @@ from jeoview.settings import MIB, Settings, settings
 
 NUMBERS = {
     "block_cache_bytes": 384 * MIB,
-    "array_cache_bytes": 128 * MIB,
+    "array_cache_bytes": 256 * MIB,
     "tile_cache_bytes": 64 * MIB,
     "max_padding": 512,
     "max_tile_bytes": 2048 * MIB,

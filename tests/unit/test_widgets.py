@@ -683,6 +683,7 @@ def test_controls_suit_the_type() -> None:
         ipywidgets.IntSlider: parameter("a", 3, min=0, max=10),
         ipywidgets.Checkbox: parameter("a", True),
         ipywidgets.Dropdown: parameter("a", "x", choices=("x", "y")),
+        ipywidgets.SelectionSlider: parameter("a", "2021-01-18", choices=("2021-01-06", "2021-01-18")),
         ipywidgets.Text: parameter("a", "x"),
         ipywidgets.FloatText: parameter("a", 0.5),
         ipywidgets.IntText: parameter("a", 5, min=0),
