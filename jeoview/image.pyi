@@ -174,10 +174,6 @@ class Image:
         -------
         bands
             The first valid value of each band on that day; NaN where there is none.
-
-        Notes
-        -----
-        NaN (no data) is left out.
         """
         ...
     def between(self, low: float | Parameter, high: float | Parameter) -> Image:
@@ -548,7 +544,7 @@ class Image:
         Returns
         -------
         table
-            ``value``: the median in the unit of the image, NaN where no pixel is valid.
+            Under the name of the band its median in the unit of the image, NaN where no pixel is valid.
 
         Notes
         -----

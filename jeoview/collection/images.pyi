@@ -285,10 +285,6 @@ class ImageCollection:
         -------
         bands
             The first valid value of each band on that day; NaN where there is none.
-
-        Notes
-        -----
-        NaN (no data) is left out.
         """
         ...
     def between(self, low: float | Parameter, high: float | Parameter) -> Image:
@@ -651,7 +647,7 @@ class ImageCollection:
         Returns
         -------
         table
-            ``value``: the median in the unit of the image, NaN where no pixel is valid.
+            Under the name of the band its median in the unit of the image, NaN where no pixel is valid.
 
         Notes
         -----

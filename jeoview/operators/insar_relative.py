@@ -33,7 +33,7 @@ def _at_date(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return inputs[0].bands
 
 
-@operator(mode=Mode.PIXEL, nodata="skip", bands=_at_date, complex_numbers="kept")
+@operator(mode=Mode.PIXEL, nodata="own", bands=_at_date, complex_numbers="kept")
 def at_date(series: SeriesInput, *, date: Day) -> BandsInput:
     """What a series holds at one of its dates: ``date`` may be a parameter, which is then a slider over the dates.
 
@@ -148,10 +148,10 @@ def image_reference(image: BandsInput) -> TableInput:
     Returns
     -------
     table
-        ``value``: the median in the unit of the image, NaN where no pixel is valid.
+        Under the name of the band its median in the unit of the image, NaN where no pixel is valid.
     """
     found, _ = medians(image.array)
-    return Table({"value": found})
+    return Table({image.bands[0]: found})
 
 
 @operator(mode=Mode.PIXEL, nodata="own", bands=_one_value, demand=with_table, table="image_reference")
@@ -163,4 +163,5 @@ def image_referenced(image: BandsInput, table: TableInput) -> BandsInput:
     bands
         The band relative to the place, NaN where it was, and everywhere if the place has no valid pixel.
     """
-    return replace(image, array=image.array - np.float32(table.values["value"][0]))
+    (held,) = table.values.values()
+    return replace(image, array=image.array - np.float32(held[0]))

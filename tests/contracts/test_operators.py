@@ -363,6 +363,7 @@ OWN_RULES: dict[str, Callable[[Sample, Any, Array], None]] = {
     "relative_to_date": stays_at_every_date,
     "at_date": stays,
     "image_reference": left_out_of_the_table,
+    "image_referenced": stays,
     "series_reference": left_out_of_the_table,
     "series_referenced": stays_at_every_date,
     "ps_velocity": stays,
