@@ -12,7 +12,7 @@ import numpy as np
 
 from jeoview.catalog import Item
 from jeoview.catalog.times import parse_time
-from jeoview.kernels.network import Network, triplets
+from jeoview.kernels.network import Groups, Network, components, triplets
 
 Pair = tuple[dt.date, dt.date]
 DAYS_PER_YEAR = 365.25
@@ -27,18 +27,23 @@ def dates_of(item: Item) -> Pair:
 
 def subsets(pairs: Iterable[Pair]) -> list[tuple[str, ...]]:
     """Days that pairs connect, one tuple a subset, each in order."""
-    groups: list[set[dt.date]] = []
-    for pair in pairs:
-        joined = [group for group in groups if group & set(pair)]
-        groups = [group for group in groups if group not in joined] + [set(pair).union(*joined)]
-    return sorted(tuple(sorted(str(day) for day in group)) for group in groups)
+    days, network = _network(list(pairs))
+    groups: dict[int, list[str]] = {}
+    for day, group in zip(days, components(network).tolist(), strict=True):
+        groups.setdefault(group, []).append(str(day))
+    return [tuple(group) for group in groups.values()]
 
 
 def triangles(pairs: Sequence[Pair]) -> list[tuple[int, int, int]]:
     """Loops of three pairs ij, jk, ik by their places in a list, in the order of their dates."""
-    days = {day: place for place, day in enumerate(sorted({day for pair in pairs for day in pair}))}
-    network = Network.of(len(days), [(days[one], days[other]) for one, other in pairs])
-    return [(int(a), int(b), int(c)) for a, b, c in triplets(network)]
+    return [(int(a), int(b), int(c)) for a, b, c in triplets(_network(pairs)[1])]
+
+
+def _network(pairs: Sequence[Pair]) -> tuple[list[dt.date], Network]:
+    """The days of pairs in order, and the pairs by their places among them."""
+    days = sorted({day for pair in pairs for day in pair})
+    place = {day: number for number, day in enumerate(days)}
+    return days, Network.of(len(days), [(place[one], place[other]) for one, other in pairs])
 
 
 def spanning_tree(pairs: Sequence[Pair], coherence: Sequence[float]) -> set[int]:
@@ -48,21 +53,9 @@ def spanning_tree(pairs: Sequence[Pair], coherence: Sequence[float]) -> set[int]
     earlier one in the list is taken; a pair without coherence comes last.
     """
     order = sorted(range(len(pairs)), key=lambda k: (-coherence[k] if math.isfinite(coherence[k]) else math.inf, k))
-    group = {day: day for pair in pairs for day in pair}
-
-    def root(day: dt.date) -> dt.date:
-        while group[day] != day:
-            group[day] = group[group[day]]
-            day = group[day]
-        return day
-
-    tree = set()
-    for k in order:
-        one, other = (root(day) for day in pairs[k])
-        if one != other:
-            group[other] = one
-            tree.add(k)
-    return tree
+    days, network = _network(pairs)
+    groups, ends = Groups(len(days)), network.pairs
+    return {k for k in order if groups.join(*ends[k])}
 
 
 def about_years(pair: Pair, tolerance: float) -> bool:
@@ -119,7 +112,7 @@ class ByDates:
     nearest : int, optional
         Each date only with so many next ones.
     yearly : float, optional
-        Pairs within so many days of whole years stay.
+        Pairs within so many days of whole years: beside those of ``max_days`` and ``nearest``, or they alone.
     """
 
     max_days: float | None
@@ -130,9 +123,12 @@ class ByDates:
 
     def sift(self, sieve: Sieve, pairs: Mapping[str, Pair], baselines: Mapping[str, float | None]) -> None:
         """Apply them to what is left."""
-        yearly = self.yearly
-        spared = set() if yearly is None else {name for name, pair in pairs.items() if about_years(pair, yearly)}
+        spared: set[str] = set()
         why = "about whole years"
+        if (tolerance := self.yearly) is not None:
+            spared = {name for name, pair in pairs.items() if about_years(pair, tolerance)}
+            if self.max_days is None and self.nearest is None:
+                sieve.keep(said("yearly", tolerance), spared.__contains__)
         days = {name: (later - earlier).days for name, (earlier, later) in pairs.items()}
         if (least := self.min_days) is not None:
             sieve.keep(said("min_days", least), lambda name: days[name] >= least)

@@ -61,7 +61,9 @@ def filter_pairs(  # noqa: PLR0913 - what a user writes (design 8)
     nearest : int, optional
         Each date only with its ``nearest`` next dates.
     yearly : float, optional
-        Pairs within so many days of a whole number of years stay, whatever ``max_days`` and ``nearest`` say.
+        Pairs within so many days of a whole number of years: those alone, or beside the ones that ``max_days`` and
+        ``nearest`` choose, which then do not remove them: ``nearest=3, yearly=30`` is each date with its next three and
+        with that of a year later. The other criteria hold for them too.
     min_coherence : float, optional
         Least mean coherence (0 to 1) of a pair; LiCSBAS takes 0.05.
     min_unwrapped : float, optional

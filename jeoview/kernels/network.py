@@ -94,6 +94,33 @@ def incidence(network: Network) -> NDArray[np.float64]:
     return matrix
 
 
+class Groups:
+    """Nodes that grow together as edges join them (union-find).
+
+    Parameters
+    ----------
+    nodes : int
+        Each is a group of its own at first.
+    """
+
+    def __init__(self, nodes: int) -> None:
+        self._parent = list(range(nodes))
+
+    def root(self, node: int) -> int:
+        """The lowest node of the group."""
+        parent = self._parent
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    def join(self, one: int, other: int) -> bool:
+        """Make one group of those of two nodes; whether they were two."""
+        low, high = sorted((self.root(one), self.root(other)))
+        self._parent[high] = low
+        return low != high
+
+
 def components(network: Network) -> Integers:
     """Connected subset of each date, numbered from 0 in the order of the dates.
 
@@ -102,19 +129,11 @@ def components(network: Network) -> Integers:
     (date,) int64
         All 0 where the network is connected.
     """
-    parent = list(range(network.dates))
-
-    def root(date: int) -> int:
-        while parent[date] != date:
-            parent[date] = parent[parent[date]]
-            date = parent[date]
-        return date
-
+    groups = Groups(network.dates)
     for a, b in network.pairs:
-        low, high = sorted((root(a), root(b)))
-        parent[high] = low
+        groups.join(a, b)
     # The root is the lowest date of a subset, so roots ascend as the subsets do.
-    return np.unique([root(date) for date in range(network.dates)], return_inverse=True)[1].astype(np.int64)
+    return np.unique([groups.root(date) for date in range(network.dates)], return_inverse=True)[1].astype(np.int64)
 
 
 def triplets(network: Network) -> Integers:

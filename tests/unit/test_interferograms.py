@@ -13,12 +13,12 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 from scipy.ndimage import uniform_filter
-from scipy.sparse.csgraph import minimum_spanning_tree
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 import jeoview.export  # noqa: F401 - exits are methods of an image once this is imported
 from jeoview.collection import InterferogramCollection
 from jeoview.collection.measures import Reading
-from jeoview.collection.network import dates_of, spanning_tree
+from jeoview.collection.network import dates_of, spanning_tree, subsets
 from jeoview.collection.reference import centre_of
 from jeoview.engine import Engine
 from jeoview.errors import CancelledByUser, CollectionError, ParameterError, SourceError
@@ -289,10 +289,39 @@ def test_yearly_pairs_stay(tmp_path: Path) -> None:
     chosen = stack.filter_pairs(max_days=60, yearly=15)
     assert chosen.ids == ("20200101_20200113", "20200101_20201226", "20200113_20220120")
     assert "max_days=60 removes 1 (2 stay: about whole years)" in chosen.report()
+    assert stack.filter_pairs(nearest=1, yearly=15).ids == chosen.ids
     with pytest.raises(ParameterError, match="has no coherence"):
         stack.filter_pairs(min_coherence=0.5)
     with pytest.raises(ParameterError, match="lies outside the stack"):
         stack.measures((0.0, 0.0, 1.0, 1.0))
+
+
+def test_yearly_alone_chooses_the_yearly_pairs(tmp_path: Path) -> None:
+    for pair in ("20200101_20200113", "20200101_20200601", "20200101_20201226", "20200113_20220120"):
+        write(tmp_path / f"{pair}.unw.tif", 1.0)
+    stack = InterferogramCollection.from_files(str(tmp_path / "*.unw.tif"))
+    alone = stack.filter_pairs(yearly=15)
+    assert alone.ids == ("20200101_20201226", "20200113_20220120")
+    assert "4 to 2 pairs" in alone.report()
+    assert "yearly=15 removes 2" in alone.report()
+    assert stack.filter_pairs(yearly=15, min_days=500).ids == ("20200113_20220120",)
+    with pytest.raises(CollectionError, match=r"leaves none of the 4 pairs .*yearly=1 removes 4"):
+        stack.filter_pairs(yearly=1)
+
+
+def test_the_subsets_are_scipys() -> None:
+    random = np.random.default_rng(4)
+    days = [dt.date(2020, 1, 1) + dt.timedelta(12 * k) for k in range(40)]
+    ends = sorted({tuple(sorted(random.choice(40, 2, replace=False).tolist())) for _ in range(22)})
+    graph = np.zeros((40, 40))
+    for i, j in ends:
+        graph[i, j] = 1
+    labels = connected_components(graph)[1]
+    seen = sorted({day for pair in ends for day in pair})
+    expected = {tuple(str(days[k]) for k in seen if labels[k] == group) for group in set(labels[seen].tolist())}
+    assert 3 < len(expected) < 20
+    assert subsets([(days[i], days[j]) for i, j in ends[::-1]]) == sorted(expected)
+    assert subsets([]) == []
 
 
 def test_a_network_that_falls_apart_is_said_where_it_is_inverted(mexico: InterferogramCollection) -> None:
