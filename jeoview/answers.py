@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,19 +22,20 @@ def below_style(root: Node) -> tuple[Node, ...]:
     return tuple(dict.fromkeys(base for node in coloured or arrays for base in below_style(node)))
 
 
-def common_unit(nodes: Sequence[Node]) -> str:
-    """The unit of all of them, empty where they differ."""
-    units = {describe(node).unit for node in nodes}
-    return units.pop() if len(units) == 1 else ""
+def common_unit(units: Mapping[str, str]) -> str:
+    """The unit of all bands, empty where they differ."""
+    known = set(units.values())
+    return known.pop() if len(known) == 1 else ""
 
 
-def note(raster: Raster, answer: dict[str, Any]) -> None:
-    """Add the values of a raster of one pixel to an answer."""
+def note(raster: Raster, units: Mapping[str, str], answer: dict[str, Any]) -> None:
+    """Add the values of a raster of one pixel to an answer, and the units of its bands."""
     values, known = raster.array[..., 0, 0], answer["values"]
     for index, band in enumerate(raster.bands):
         names = (band, *(f"{band} ({number})" for number in range(2, len(known) + 2)))
         name = next(name for name in names if name not in known)
         series = raster.kind is Kind.SERIES
+        answer["units"][name] = units[band]
         known[name] = [_json_number(one) for one in values[:, index]] if series else _json_number(values[index])
         if series:
             answer["dates"] = list(raster.dates)

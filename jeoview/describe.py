@@ -13,6 +13,7 @@ from jeoview.operator import KeptUnit, Mode, Operator, Schema, band_fields, find
 from jeoview.projection import WEB_MERCATOR, Bounds
 from jeoview.quantities import Dates
 from jeoview.raster import Kind
+from jeoview.schema import units_of
 from jeoview.settings import settings
 
 
@@ -60,7 +61,7 @@ def describe(root: Node) -> Schema:
     return result
 
 
-_SOURCE_FIELDS = ("bands", "common_names", "quality", "bbox", "unit", "dates")
+_SOURCE_FIELDS = ("bands", "common_names", "quality", "bbox", "dates")
 
 
 def _describe(node: Node) -> Schema:
@@ -74,7 +75,9 @@ def _describe(node: Node) -> Schema:
             raise ParameterError(f"{found.name}: bands are {list(options['bands'])}; expected at least one, each once")
         known = {name: options[name] for name in _SOURCE_FIELDS if name in options}
         is_complex, pairs = bool(frame or options.get("is_complex")), options.get("stack") == "pairs"
-        return Schema(found.kind, **known, frame=frame, is_complex=is_complex, pairs=pairs)
+        return Schema(
+            found.kind, **known, units=_source_units(options), frame=frame, is_complex=is_complex, pairs=pairs
+        )
     for name in band_fields(found):
         for band in options[name] if isinstance(options[name], tuple) else (options[name],):
             if band is not None:
@@ -99,7 +102,7 @@ def _describe(node: Node) -> Schema:
             if band in bands and band in schema.bands
         },
         bbox=_joint_bbox(inputs),
-        unit=found.unit({**options, **_numbers(found, node)}, inputs),
+        units=units_of(bands, found.unit({**options, **_numbers(found, node)}, inputs)),
         dates=dates,
         frame=_frame(found, options, inputs),
         is_complex=_is_complex(found, inputs),
@@ -107,6 +110,14 @@ def _describe(node: Node) -> Schema:
         pairs=pairs,
         quantity=found.quantity or (inputs[0].quantity if isinstance(found.unit, KeptUnit) else ""),
     )
+
+
+def _source_units(options: Mapping[str, Any]) -> dict[str, str]:
+    """Band to unit: one for all that are measured, or each by name; what tells how good a pixel is has none."""
+    said, quality = options["unit"], options.get("quality", {})
+    if isinstance(said, str):
+        return {band: "" if band in quality else said for band in options["bands"]}
+    return {band: said.get(band, "") for band in options["bands"]}
 
 
 def _check_tables(found: Operator, inputs: tuple[Schema, ...]) -> None:

@@ -337,8 +337,8 @@ class Engine:
         Returns
         -------
         dict
-            ``lon``, ``lat``, ``unit`` and ``values`` by band (a list by date for a series), None where there is no data. A
-            band of the same name as one before it is numbered.
+            ``lon``, ``lat``, ``unit`` (of all bands, empty where they differ), ``units`` by band, and ``values`` by band (a
+            list by date for a series), None where there is no data. A band of the same name as one before it is numbered.
 
         Raises
         ------
@@ -363,10 +363,10 @@ class Engine:
                 f"lon={lon}, lat={lat} at zoom {zoom} is not in view; expected a place in it, at its zoom"
             )
         bases = below_style(bound)
-        answer: dict[str, Any] = {"lon": lon, "lat": lat, "unit": common_unit(bases), "values": {}}
+        answer: dict[str, Any] = {"lon": lon, "lat": lat, "unit": "", "units": {}, "values": {}}
         for base in bases:
-            note(self.render(base, pixel, view=view, patience=patience), answer)
-        return answer
+            note(self.render(base, pixel, view=view, patience=patience), describe(base).units, answer)
+        return answer | {"unit": common_unit(answer["units"])}
 
     def _do(self, planned: Plan, clock: StepClock, patience: float | None = None, *, once: bool = False) -> Value:
         work = recall(planned, self._memory)

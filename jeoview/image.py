@@ -86,8 +86,13 @@ class Image:
 
     @property
     def unit(self) -> str:
-        """Unit of the values, empty where they have none."""
+        """Unit of all bands but the quality bands, empty where they have none or different ones."""
         return self.schema.unit
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """Unit of the values of each band, empty where they have none."""
+        return dict(self.schema.units)
 
     @property
     def bbox(self) -> Bounds | None:
@@ -105,14 +110,19 @@ class Image:
         return apply("select", (self,), {"bands": names})
 
     def __repr__(self) -> str:
-        unit = f" {self.unit}" if self.unit else ""
+        unit = f" {shown}" if (shown := self._units_shown()) else ""
         return f"<jeoview.Image {self.kind.value} {list(self.bands)}{unit} {self.node.operator} {self.key[:12]}>"
+
+    def _units_shown(self) -> str:
+        """The unit of all bands, or those of the bands one by one where they differ."""
+        units = self.schema.units.values()
+        return self.unit or (", ".join(unit or "none" for unit in units) if any(units) else "")
 
     def _repr_html_(self) -> str:
         rows = {
             "kind": self.kind.value,
             "bands": ", ".join(self.bands),
-            "unit": self.unit or "none",
+            "unit": self._units_shown() or "none",
             "last step": self.node.operator,
             "parameters": ", ".join(self.parameters) or "none",
             "key": self.key[:16] + "…",

@@ -69,7 +69,11 @@ class Image:
         ...
     @property
     def unit(self) -> str:
-        r"""Unit of the values, empty where they have none."""
+        r"""Unit of all bands but the quality bands, empty where they have none or different ones."""
+        ...
+    @property
+    def units(self) -> Mapping[str, str]:
+        r"""Unit of the values of each band, empty where they have none."""
         ...
     @property
     def bbox(self) -> Bounds | None:
@@ -1925,8 +1929,8 @@ class Image:
         -------
         DataFrame
             One row a point: ``distance`` in m along the line, ``lon`` and ``lat`` in degrees, and the value of the pixel that
-            holds the point, in the image's unit (in ``attrs["unit"]``): a column for each band, of a series for each date (and
-            band, where it has several). NaN where there is no data.
+            holds the point, in the image's unit (in ``attrs["unit"]``; those of the bands in ``attrs["units"]``): a column for
+            each band, of a series for each date (and band, where it has several). NaN where there is no data.
 
         Raises
         ------
@@ -2374,8 +2378,8 @@ class Image:
         xarray.DataArray
             Dimensions ``band, y, x`` or ``time, band, y, x``, one time for each pass of a satellite (as `to_numpy`);
             coordinates of pixel centres, band names and UTC times;
-            ``spatial_ref`` as rioxarray reads it; attributes ``crs``, ``transform`` (a, b, c, d, e, f), ``unit``,
-            ``chain`` and, where pixels were made by a program, ``simulated``.
+            ``spatial_ref`` as rioxarray reads it; attributes ``crs``, ``transform`` (a, b, c, d, e, f), ``unit`` (where
+            bands have different ones it is a coordinate beside ``band``), ``chain`` and, where pixels were made by a program, ``simulated``.
 
         Raises
         ------

@@ -20,7 +20,7 @@ from jeoview.locators import Locator, slopes
 from jeoview.operator import Schema
 from jeoview.projection import Floats, canonical_crs, transform
 from jeoview.quantities import WRAPPED
-from jeoview.raster import Raster
+from jeoview.raster import Array, Raster
 from jeoview.warp import MAX_OVERSAMPLING, Placement, Positions, pixels_of, positions, sample
 
 Locate = Callable[[Node], Locator]
@@ -88,8 +88,8 @@ class Landing:
         Of the grid's pixels among the averaged ones.
     method : {"nearest", "bilinear"}
         How they are sampled.
-    wrapped : bool
-        Whether real numbers are phases in rad, which are averaged and sampled as phasors.
+    wrapped : frozenset of str
+        Bands whose real numbers are phases in rad, which are averaged and sampled as phasors.
     """
 
     factor: tuple[int, int]
@@ -97,18 +97,28 @@ class Landing:
     fine: Grid
     where: Positions = field(compare=False)
     method: str
-    wrapped: bool = False
+    wrapped: frozenset[str] = frozenset()
 
     def bring(self, value: Raster, target: Grid) -> Raster:
         """The result on a grid; complex values are averaged and resampled as such."""
         array = value.cut(self.fine).array
-        turns = self.wrapped and not np.iscomplexobj(array)
-        if turns:
-            array = phasors_of(array)
+        turning = np.array([band in self.wrapped for band in value.bands])
+        if np.iscomplexobj(array) or not turning.any():
+            found = self._sampled(array, target)
+        else:
+            found = np.empty((*array.shape[:-2], *target.shape), dtype=array.dtype)
+            for chosen, turns in ((turning, True), (~turning, False)):
+                if chosen.any():
+                    part = array[..., chosen, :, :]
+                    found[..., chosen, :, :] = (
+                        angles_of(self._sampled(phasors_of(part), target)) if turns else self._sampled(part, target)
+                    )
+        return Raster(found, target, value.kind, value.bands, value.dates)
+
+    def _sampled(self, array: Array, target: Grid) -> Array:
         if self.factor != (1, 1):
             array = block_means(array, *self.factor)
-        array = sample(np.ascontiguousarray(array), self.window, target, self.where, self.method)
-        return Raster(angles_of(array) if turns else array, target, value.kind, value.bands, value.dates)
+        return sample(np.ascontiguousarray(array), self.window, target, self.where, self.method)
 
 
 def landing(locator: Locator, schema: Schema, target: Grid, method: str) -> Landing:
@@ -129,7 +139,8 @@ def landing(locator: Locator, schema: Schema, target: Grid, method: str) -> Land
     coarse = frame.coarser(*factor)
     where = _scaled(_positions(locator, target), coarse.looks)
     window = _window(where, coarse.extent)
-    return Landing(factor, window, frame.finer(window, *factor), where, method, schema.unit == WRAPPED)
+    wrapped = frozenset(band for band, unit in schema.units.items() if unit == WRAPPED)
+    return Landing(factor, window, frame.finer(window, *factor), where, method, wrapped)
 
 
 def _factor(locator: Locator, frame: Frame, lattice: Lattice) -> tuple[int, int]:

@@ -22,6 +22,7 @@ from jeoview.raster import Kind, Raster, Table
 from jeoview.schema import KeptUnit as KeptUnit  # noqa: PLC0414 - handed on
 from jeoview.schema import Names as Names  # noqa: PLC0414
 from jeoview.schema import Schema as Schema  # noqa: PLC0414
+from jeoview.schema import Units
 from jeoview.schema import same_unit as same_unit  # noqa: PLC0414
 from jeoview.words import is_list_of_text, is_marked, names_band, refusal
 
@@ -91,7 +92,7 @@ Layers = Literal["kept", "dates", "pairs"]
 CoarserRule = Callable[[Options, Lattice], int]
 LooksRule = Callable[[Options], tuple[int, int]]
 ScratchRule = Callable[[Options], int]
-UnitRule = Callable[[Options, tuple[Schema, ...]], str]
+UnitRule = Callable[[Options, tuple[Schema, ...]], Units]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,9 +211,9 @@ def with_table(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> t
     return wanted, inputs[1].bands
 
 
-def constant_unit(unit: str) -> UnitRule:
-    """A unit that does not depend on the inputs."""
-    return _constant(unit)
+def constant_unit(unit: str = "", **named: str) -> UnitRule:
+    """Units that do not depend on the inputs: one for all bands, or those of some by name, and the others have none."""
+    return _constant(named or unit)
 
 
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
@@ -268,7 +269,8 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
     scratch : rule, optional
         Bytes for each pixel that the function holds while it works, besides its inputs and its result.
     unit : rule
-        Unit of the values; see `constant_unit`. Among the options it finds, under the name of the input, each number
+        Unit of the values: one for all bands, one for each in their order, or those of some by name; that of the first
+        input, band by band, where nothing is said; see `constant_unit`. Among the options it finds, under the name of the input, each number
         that stands where an image may.
     native : bool, optional
         ``True``: right at the sensor's own pixels only; where the inputs have them it is computed there at full

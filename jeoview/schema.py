@@ -9,10 +9,12 @@ from typing import Any
 from jeoview.errors import BandError, choices
 from jeoview.grid import Frame
 from jeoview.projection import Bounds
-from jeoview.quantities import Dates, short
+from jeoview.quantities import Dates, same_word, short
 from jeoview.raster import Kind
 
 Names = tuple[str, ...]
+# What a unit rule says: one unit for all bands, one for each in their order, or those of the bands that have one by name.
+Units = str | Names | Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,8 @@ class Schema:
         Quality band to its scheme.
     bbox : (west, south, east, north), optional
         Degrees; where there is data.
-    unit : str
-        Unit of the values, empty where they have none.
+    units : dict
+        Band to the unit of its values, empty where they have none.
     dates : Dates, optional
         The layers of a series, where they are known.
     frame : Frame, optional
@@ -52,13 +54,19 @@ class Schema:
     common_names: Mapping[str, str] = field(default_factory=dict)
     quality: Mapping[str, str] = field(default_factory=dict)
     bbox: Bounds | None = None
-    unit: str = ""
+    units: Mapping[str, str] = field(default_factory=dict)
     dates: Dates | None = None
     frame: Frame | None = None
     is_complex: bool = False
     table: str = ""
     pairs: bool | None = None
     quantity: str = ""
+
+    @property
+    def unit(self) -> str:
+        """The unit of all bands but the quality bands, empty where they have none or different ones."""
+        units = [unit for band, unit in self.units.items() if band not in self.quality] or [*self.units.values()]
+        return units[0] if len(set(map(same_word, units))) == 1 else ""
 
     def band(self, name: str, where: str) -> str:
         """The band of a name or common name.
@@ -76,23 +84,43 @@ class Schema:
         raise BandError(f"{where}: no band {short(name)}; {choices(str(name)[:64], [*self.bands, *common])}")
 
 
+def units_of(bands: Names, units: Units) -> dict[str, str]:
+    """Band to unit, of what a unit rule says.
+
+    Raises
+    ------
+    ValueError
+        If a rule is wrong: it gives as many units as there are no bands.
+    """
+    if isinstance(units, str):
+        return dict.fromkeys(bands, units)
+    if isinstance(units, tuple):
+        return dict(zip(bands, units * len(bands) if len(units) == 1 else units, strict=True))
+    return {band: units.get(band, "") for band in bands}
+
+
 @dataclass(frozen=True, slots=True)
 class KeptUnit:
-    """A unit rule: that of the first input, whose numbers stay what they are.
+    """A unit rule: that of the first input, band by band, whose numbers stay what they are.
 
     Parameters
     ----------
     check : function, optional
-        Raises where the operator cannot take a unit.
+        Raises where the operator cannot take an image with these units.
+    of : rule, optional
+        Which bands of it there are; all of them by default.
     """
 
-    check: Callable[[str], None] | None = None
+    check: Callable[[Schema], None] | None = None
+    of: Callable[[Mapping[str, Any], tuple[Schema, ...]], Names] | None = None
 
-    def __call__(self, _: Mapping[str, Any], inputs: tuple[Schema, ...]) -> str:
-        """The unit."""
+    def __call__(self, options: Mapping[str, Any], inputs: tuple[Schema, ...]) -> str | Names:
+        """The units."""
         if self.check is not None:
-            self.check(inputs[0].unit)
-        return inputs[0].unit
+            self.check(inputs[0])
+        known = inputs[0].units
+        units = tuple(known.values()) if self.of is None else tuple(known[band] for band in self.of(options, inputs))
+        return units[0] if len(set(units)) == 1 else units
 
 
 same_unit = KeptUnit()

@@ -57,7 +57,7 @@ def pairs_of(seed: int) -> tuple[tuple[int, int], ...]:
 
 def stack_of(number: int) -> Image:
     """A stack of pairs; the number tells its network and its pixels."""
-    return source(f"{number:08x}", STACKS, stack="pairs", unit="rad")
+    return source(f"{number:08x}", STACKS, stack="pairs", unit={"unwrapped": "rad"})
 
 
 @dataclass

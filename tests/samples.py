@@ -71,7 +71,7 @@ def _images() -> dict[str, Image]:
     series = source("1")
     three = series[["B04", "B08", "B11"]].median()
     one = series["B08"].median()
-    stack = source("3", ("unwrapped", "coherence"), stack="pairs", unit="rad")
+    stack = source("3", ("unwrapped", "coherence"), stack="pairs", unit={"unwrapped": "rad"})
     cycles = source("4", ("phase",)) * 7.0
     return {
         "series": series[["B04", "B08", "B11"]],

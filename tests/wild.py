@@ -82,6 +82,8 @@ def _roots() -> tuple[Node, ...]:
         source("a", ("unwrapped", "displacement"), unit="rad"),
         source("b", ("displacement",), unit="m", stack="pairs"),
         source("c", ("phase", "a_b", "coherence"), bbox=None),
+        source("d", ("unwrapped", "coherence", "height"), unit={"unwrapped": "rad", "height": "m"}, stack="pairs"),
+        source("e", ("phase", "displacement"), unit={"phase": "rad (wrapped)", "displacement": "m"}),
     )
     return (*(image(name).node for name in sorted(names)), *(item.node for item in more))
 

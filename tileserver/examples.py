@@ -141,7 +141,7 @@ def read_scattered(source: Node, grid: Grid, bands: Names) -> Raster:
 def images() -> Mapping[Kind, list[Node]]:
     """Images of each kind."""
     scenes = _source("1", (*COMMON.values(), "SCL"), common_names=COMMON, quality={"SCL": "sentinel2-scl"})
-    pairs = _source("2", ("unwrapped", "coherence"), stack="pairs", unit="rad")
+    pairs = _source("2", ("unwrapped", "coherence"), stack="pairs", unit={"unwrapped": "rad"})
     phase = _source("3", ("phase",), unit="rad")
     slc = _source("4", ("slc",), "load_slc", **SENSOR)
     one_slc = make("first", (slc,), {})

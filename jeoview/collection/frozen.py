@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jeoview.catalog import Catalog, CollectionInfo, Item, Query
+from jeoview.catalog import BandInfo, Catalog, CollectionInfo, Item, Query
 from jeoview.errors import CollectionError
 from jeoview.graph import canonical, digest
 from jeoview.image import Image, apply
@@ -72,7 +72,6 @@ def freeze(info: CollectionInfo, items: Sequence[Item], resampling: str = "neare
     key = store_items(info.name, items)
     here = {name for item in items for name in item.bands}
     bands = [band for band in info.bands if band.name in here]
-    units = {band.unit for band in bands if band.role == "data"}
     common = {name: band for name, band in info.common_names.items() if band in here}
     return apply(
         "load_items",
@@ -86,7 +85,7 @@ def freeze(info: CollectionInfo, items: Sequence[Item], resampling: str = "neare
             "resampling": resampling,
             "stack": stack,
             "dates": Dates.of([layer_date(item, stack) for item in items]),
-            "unit": units.pop() if len(units) == 1 else "",
+            "unit": _unit(bands),
             "is_complex": any("complex" in band.data_type for item in items for band in item.bands.values()) or None,
         },
     )
@@ -105,6 +104,14 @@ def freeze_pairs(info: CollectionInfo, items: Sequence[Item]) -> Image:
         return stack
     trusted = apply("mask", (stack[PHASE], stack[MASK]), {})
     return apply("join_bands", (trusted, stack[tuple(band for band in stack.bands if band != PHASE)]), {})
+
+
+def _unit(bands: Sequence[BandInfo]) -> str | dict[str, str]:
+    """The unit of all bands that are measured, as `load_items` takes it, or the units by name where they differ."""
+    known = {band.name: band.unit for band in bands if not band.quality}
+    if len(set(known.values())) == 1:
+        return next(iter(known.values()))
+    return {name: unit for name, unit in known.items() if unit} or ""
 
 
 def store_items(collection: str, items: Sequence[Item]) -> str:

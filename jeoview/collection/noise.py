@@ -73,7 +73,7 @@ def noise_indices(self: InterferogramCollection, method: str = "sbas", weight: s
     stack = self.image()
     network = apply("network_statistics", (stack,), {})
     loops = apply("loop_closure", (stack,), {})
-    rms = self.quality(method, weight, **options)["rms_misclosure"] * (1000 * self.wavelength / (4 * math.pi))
+    left = self.quality(method, weight, **options)["rms_misclosure"] * (1000 * self.wavelength / (4 * math.pi))
     parts = {
         "coh_avg": network["coh_avg"],
         "n_unw": network["n_unw"],
@@ -83,7 +83,7 @@ def noise_indices(self: InterferogramCollection, method: str = "sbas", weight: s
         "stc": apply("spatiotemporal_consistency", (series,), {}),
         "n_ifg_noloop": loops["pairs_without_loop"],
         "n_loop_err": loops["loop_errors"],
-        "resid_rms": rms,
+        "resid_rms": apply("with_unit", (left,), {"unit": "mm"}),
     }
     return apply("join_bands", [apply("rename", (image,), {"bands": (name,)}) for name, image in parts.items()], {})
 

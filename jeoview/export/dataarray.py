@@ -40,8 +40,8 @@ def to_xarray(
     xarray.DataArray
         Dimensions ``band, y, x`` or ``time, band, y, x``, one time for each pass of a satellite (as `to_numpy`);
         coordinates of pixel centres, band names and UTC times;
-        ``spatial_ref`` as rioxarray reads it; attributes ``crs``, ``transform`` (a, b, c, d, e, f), ``unit``,
-        ``chain`` and, where pixels were made by a program, ``simulated``.
+        ``spatial_ref`` as rioxarray reads it; attributes ``crs``, ``transform`` (a, b, c, d, e, f), ``unit`` (where
+        bands have different ones it is a coordinate beside ``band``), ``chain`` and, where pixels were made by a program, ``simulated``.
 
     Raises
     ------
@@ -57,9 +57,12 @@ def to_xarray(
     coords: dict[str, Any] = {"band": list(wanted.schema.bands), "y": wanted.grid.y, "x": wanted.grid.x}
     if raster.kind is Kind.SERIES:
         coords = {"time": _times(raster.dates), **coords}
+    dimensions = tuple(coords)
     values = raster.rgba() if raster.kind is Kind.COLOUR else raster.array
     bands = wanted.schema.bands
-    array = xarray.DataArray(values, coords, tuple(coords), bands[0] if len(bands) == 1 else None, _attributes(wanted))
+    if not wanted.schema.unit and any(wanted.schema.units.values()):
+        coords["unit"] = ("band", list(wanted.schema.units.values()))
+    array = xarray.DataArray(values, coords, dimensions, bands[0] if len(bands) == 1 else None, _attributes(wanted))
     array.coords["spatial_ref"] = xarray.Variable((), 0, _spatial_reference(wanted))
     array.encoding["grid_mapping"] = "spatial_ref"
     for axis, name in (("x", "longitude"), ("y", "latitude")):

@@ -18,6 +18,7 @@ from jeoview.export.request import Request, Resolution, request
 from jeoview.image import Image
 from jeoview.io.cog import CogStream
 from jeoview.io.write import BandText, CogProfile, Content
+from jeoview.operator import Schema
 from jeoview.progress import job
 from jeoview.projection import WGS84
 from jeoview.quantities import WRAPPED, is_wrapped
@@ -165,8 +166,12 @@ def _texts(wanted: Request, *, indexed: bool) -> list[BandText]:
     if indexed:
         return [BandText("colour")]
     if schema.kind is not Kind.SERIES:
-        return [BandText(band, unit=schema.unit) for band in schema.bands]
-    return [BandText(f"{label} {band}", unit=schema.unit) for label in _labels(wanted) for band in schema.bands]
+        return [_text(schema, band, band) for band in schema.bands]
+    return [_text(schema, band, f"{label} {band}") for label in _labels(wanted) for band in schema.bands]
+
+
+def _text(schema: Schema, band: str, name: str) -> BandText:
+    return BandText(name, unit=schema.units[band], content=_content(schema, band))
 
 
 def _profile(
@@ -179,15 +184,13 @@ def _profile(
         raster.array.dtype.name,
         nodata=0 if indexed else None if colour else float("nan"),
         tags=tags,
-        content=_content(wanted),
         photometric="RGB" if colour and not indexed else None,
     )
 
 
-def _content(wanted: Request) -> Content:
+def _content(schema: Schema, band: str) -> Content:
     """Numbers that name something must not be averaged in overviews."""
-    schema = wanted.schema
-    classes = schema.unit == "label" or (bool(schema.bands) and set(schema.bands) <= set(schema.quality))
-    if schema.unit == WRAPPED:
+    unit = schema.units[band]
+    if unit == WRAPPED:
         return "angles"
-    return "classes" if classes or is_wrapped(schema.unit) else "continuous"
+    return "classes" if unit == "label" or is_wrapped(unit) or band in schema.quality else "continuous"

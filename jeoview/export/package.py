@@ -140,7 +140,7 @@ def _write(product: Product, folder: Path, where: Mapping[str, Any], *, progress
     values = _last(np.asarray(sample))
     entry = _entry(product, values)
     if np.isfinite(values).any():
-        picture = apply("colormap", (_still(band, product.wanted),), _colours(values, product.wanted.schema.unit))
+        picture = apply("colormap", (_still(band, product.wanted),), _colours(values))
         to_png(picture, folder / f"{product.name}_preview.png", progress=False, **_coarser(product.wanted, PREVIEW))
         date = f" {entry['dates'][-1]}" if entry["dates"] else ""
         title = f"{product.name}: {bound.bands[0]}{date}{mark(product.wanted.engine, product.wanted.node)}"
@@ -166,14 +166,14 @@ def _still(band: Image, wanted: Request) -> Image:
     return apply("last", (band,), {}) if wanted.schema.kind is Kind.SERIES else band
 
 
-def _colours(values: Array, unit: str) -> dict[str, Any]:
+def _colours(values: Array) -> dict[str, Any]:
     low, high = (float(value) for value in np.nanpercentile(values, (2, 98)))
     if low < 0 < high:
         # Zero is white.
         low, high = -max(-low, high), max(-low, high)
     if low == high:
         low, high = low - 0.5, high + 0.5
-    return {"palette": "RdBu" if low < 0 < high else "viridis", "vmin": low, "vmax": high, "unit": unit or None}
+    return {"palette": "RdBu" if low < 0 < high else "viridis", "vmin": low, "vmax": high}
 
 
 def _entry(product: Product, values: Array) -> dict[str, Any]:
@@ -183,6 +183,7 @@ def _entry(product: Product, values: Array) -> dict[str, Any]:
         "data": f"{product.name}.tif",
         "bands": list(wanted.schema.bands),
         "unit": wanted.schema.unit,
+        "units": dict(wanted.schema.units),
         "dates": labels(wanted.dates),
         "valid_share": round(float(valid.size / values.size), 4),
         "range": [float(valid.min()), float(valid.max())] if valid.size else None,

@@ -63,8 +63,8 @@ def profile(  # noqa: PLR0913 - what a user writes (design 8)
     -------
     DataFrame
         One row a point: ``distance`` in m along the line, ``lon`` and ``lat`` in degrees, and the value of the pixel that
-        holds the point, in the image's unit (in ``attrs["unit"]``): a column for each band, of a series for each date (and
-        band, where it has several). NaN where there is no data.
+        holds the point, in the image's unit (in ``attrs["unit"]``; those of the bands in ``attrs["units"]``): a column for
+        each band, of a series for each date (and band, where it has several). NaN where there is no data.
 
     Raises
     ------
@@ -195,5 +195,5 @@ def _frame(wanted: Request, places: Mapping[str, Doubles], values: NDArray[Any])
             names = [label] if len(bands) == 1 else [f"{label} {band}" for band in bands]
             columns |= dict(zip(names, layer, strict=True))
     frame = pd.DataFrame(columns)
-    frame.attrs["unit"] = wanted.schema.unit
+    frame.attrs |= {"unit": wanted.schema.unit, "units": dict(wanted.schema.units)}
     return frame

@@ -184,7 +184,7 @@ class CogStream:
         _write_all(self._data, record, offset)
         self._tables[place.level][:, place.plane, place.row, place.col] = offset, len(data)
         if place.level + 1 < len(self._sizes):
-            half = self._halved(tile)
+            half = self._halved(tile, place.plane)
             _write_all(self._halves, half.tobytes(), self._half_offset(place) * half.nbytes)
 
     def _encode(self, tile: Array) -> bytes:
@@ -200,10 +200,11 @@ class CogStream:
         """3 for bytes of floating-point numbers, 2 for differences, 1 for none."""
         return 3 if self._dtype.kind == "f" else 2 if self._together > 1 else 1
 
-    def _halved(self, tile: Array) -> Array:
-        if self.profile.content == "classes" or self._palette is not None:
+    def _halved(self, tile: Array, plane: int) -> Array:
+        content = self.profile.bands[plane].content or self.profile.content
+        if content == "classes" or self._palette is not None:
             return np.ascontiguousarray(tile[::2, ::2])
-        if self.profile.content == "angles":
+        if content == "angles":
             return halve.angle(tile)
         return halve.colour(tile) if self._together > 1 else halve.mean(tile)
 

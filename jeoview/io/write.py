@@ -51,12 +51,15 @@ class BandText:
         ``value = stored * scale + offset``.
     unit : str
         Unit of the value, empty where it has none.
+    content : str, optional
+        How the overviews of this band are made, where not as the profile's ``content`` says; of `CogStream` alone.
     """
 
     description: str = ""
     scale: float = 1.0
     offset: float = 0.0
     unit: str = ""
+    content: Content | None = None
 
 
 @dataclass(frozen=True, slots=True)

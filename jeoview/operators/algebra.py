@@ -40,23 +40,38 @@ def joint_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return same_bands(options, inputs)
 
 
-def joint_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
-    """The one unit of the inputs; an input without unit goes with all, and so does a number.
+def _units_by_band(inputs: tuple[Schema, ...]) -> list[tuple[str, Names]]:
+    """Band by band its name and the units that the inputs have in it; an input with one band serves all."""
+    size = max((len(schema.units) for schema in inputs), default=0)
+    names = next((tuple(schema.units) for schema in inputs if len(schema.units) == size), ())
+    units = [tuple(schema.units.values()) for schema in inputs]
+    columns = [known * size if len(known) == 1 else known for known in units]
+    return list(zip(names, zip(*columns, strict=True), strict=True))
+
+
+def _joint(units: Names, where: str = "") -> str:
+    known = [unit for unit in units if unit]
+    if len({same_word(unit.removesuffix(WRAPPED_MARK)) for unit in known}) > 1:
+        shown = " and ".join(map(repr, dict.fromkeys(known)))
+        raise ParameterError(
+            f"the images have values in {shown}{where}: expected one unit. Bring one to the unit of the other and say so, "
+            f"image * factor, then .with_unit({known[0]!r}); .with_unit('') forgets a unit"
+        )
+    # Of two angles of which one is known but for whole cycles, no more is known of the sum.
+    return next((unit for unit in known if is_wrapped(unit)), known[0] if known else "")
+
+
+def joint_unit(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    """The one unit of the inputs, band by band; an input without unit goes with all, and so does a number.
 
     Raises
     ------
     ParameterError
-        If two inputs have different units.
+        If two inputs have different units in a band.
     """
-    units = [schema.unit for schema in inputs if schema.unit]
-    if len({same_word(unit.removesuffix(WRAPPED_MARK)) for unit in units}) > 1:
-        shown = " and ".join(map(repr, dict.fromkeys(units)))
-        raise ParameterError(
-            f"the images have values in {shown}: expected one unit. Bring one to the unit of the other and say so, "
-            f"image * factor, then .with_unit({units[0]!r}); .with_unit('') forgets a unit"
-        )
-    # Of two angles of which one is known but for whole cycles, no more is known of the sum.
-    return next((unit for unit in units if is_wrapped(unit)), units[0] if units else "")
+    found = _units_by_band(inputs)
+    several = len({units for _, units in found}) > 1
+    return tuple(_joint(units, f" in band {band!r}" if several else "") for band, units in found) or ("",)
 
 
 def compared_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
@@ -65,20 +80,21 @@ def compared_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
     return ""
 
 
-def chosen_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
+def chosen_unit(options: Options, inputs: tuple[Schema, ...]) -> Names:
     """That of the values that a condition, the first input, chooses from."""
     return joint_unit(options, inputs[1:])
 
 
-def product_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
+def product_unit(options: Options, inputs: tuple[Schema, ...]) -> Names:
     """The unit of the one factor that has one; two units make one that has no name here."""
-    units = [schema.unit for schema in inputs if schema.unit]
-    return units[0] if len(units) == 1 else ""
+    known = [[unit for unit in units if unit] for _, units in _units_by_band(inputs)]
+    return tuple(units[0] if len(units) == 1 else "" for units in known)
 
 
-def ratio_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
+def ratio_unit(options: Options, inputs: tuple[Schema, ...]) -> Names:
     """The unit of the dividend, if the divisor has none; other ratios have none, or one that has no name here."""
-    return "" if "x" in options or (len(inputs) > 1 and inputs[1].unit) else inputs[0].unit
+    inverse = "x" in options
+    return tuple("" if inverse or any(units[1:]) else units[0] for _, units in _units_by_band(inputs))
 
 
 def _values(operand: Raster | float) -> Array | np.float32:

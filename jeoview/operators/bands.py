@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from jeoview.errors import ParameterError
-from jeoview.operator import BandsInput, Mode, Names, Options, Schema, operator
-from jeoview.quantities import BandName, same_word
+from jeoview.operator import BandsInput, KeptUnit, Mode, Names, Options, Schema, operator
+from jeoview.quantities import BandName
 
 
 def _selected(options: Options, inputs: tuple[Schema, ...]) -> Names:
@@ -22,7 +22,18 @@ def _wanted_only(options: Options, wanted: Names, inputs: tuple[Schema, ...]) ->
     return (wanted,)
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_selected, demand=_wanted_only, complex_numbers="kept")
+def _own_names(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    return tuple(inputs[0].band(band, "select") for band in options["bands"])
+
+
+@operator(
+    mode=Mode.PIXEL,
+    nodata="own",
+    bands=_selected,
+    demand=_wanted_only,
+    unit=KeptUnit(of=_own_names),
+    complex_numbers="kept",
+)
 def select(image: BandsInput, *, bands: tuple[BandName, ...]) -> BandsInput:
     """Choose bands by name or common name, in the order given; the others are never read.
 
@@ -81,12 +92,11 @@ def _own_bands(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> t
     return tuple(tuple(band for band in schema.bands if band in wanted) or schema.bands[:1] for schema in inputs)
 
 
-def _shared_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
-    """The unit of all inputs; bands of different units have none together."""
-    return inputs[0].unit if len({same_word(schema.unit) for schema in inputs}) == 1 else ""
+def _all_units(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    return tuple(unit for schema in inputs for unit in schema.units.values())
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_joined, demand=_own_bands, unit=_shared_unit, complex_numbers="kept")
+@operator(mode=Mode.PIXEL, nodata="own", bands=_joined, demand=_own_bands, unit=_all_units, complex_numbers="kept")
 def join_bands(*images: BandsInput) -> BandsInput:
     """All bands of all images in one, in the order given; NaN stays NaN in its band."""
     array = np.concatenate([image.array for image in images])

@@ -61,7 +61,7 @@ def _check_range(vmin: Any, vmax: Any) -> None:
         raise ParameterError(f"colormap: vmin {vmin} is not below vmax {vmax}")
 
 
-@operator(mode=Mode.PIXEL, nodata="any", bands=_checked, demand=all_demand)
+@operator(mode=Mode.PIXEL, nodata="any", bands=_checked, demand=all_demand, unit=constant_unit(""))
 def colormap(
     image: BandsInput,
     *,

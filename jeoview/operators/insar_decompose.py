@@ -40,8 +40,8 @@ def _check_overlap(inputs: tuple[Schema, ...]) -> None:
         )
 
 
-def _one_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
-    """That of the velocities; components of unit vectors have none."""
+def _units(options: Options, inputs: tuple[Schema, ...]) -> dict[str, str]:
+    """Those of up and east are that of the velocities; components of unit vectors have none."""
     for position, schema in enumerate(inputs):
         if position % 3 and schema.unit not in ("", "1"):
             what = "east" if position % 3 == 1 else "up"
@@ -52,10 +52,10 @@ def _one_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
     units = list(dict.fromkeys(same_word(schema.unit) for schema in inputs[::3] if schema.unit))
     if len(units) > 1:
         raise ParameterError(f"decompose: the tracks are in {' and '.join(units)}; expected one unit")
-    return units[0] if units else ""
+    return dict.fromkeys(DIRECTIONS[:2], units[0]) if units else {}
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_directions, demand=all_demand, unit=_one_unit)
+@operator(mode=Mode.PIXEL, nodata="own", bands=_directions, demand=all_demand, unit=_units)
 def decompose(*images: BandsInput) -> BandsInput:
     """Motion up and east from lines of sight of two or more tracks; motion north is taken as none.
 

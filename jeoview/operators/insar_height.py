@@ -39,7 +39,8 @@ def _one_band(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> tu
 
 
 def _unit_per_metre(options: Options, inputs: tuple[Schema, ...]) -> str:
-    return f"{inputs[0].unit}/m" if inputs[0].unit else ""
+    unit = inputs[0].units[_line_band("height_correlation", inputs)]
+    return f"{unit}/m" if unit else ""
 
 
 @operator(mode=Mode.FIT, nodata="own", bands=_fitted, demand=_one_band, unit=_unit_per_metre)

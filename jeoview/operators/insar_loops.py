@@ -30,7 +30,7 @@ def _loop_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return LOOPS
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_loop_bands, demand=phase_only, unit=constant_unit(""))
+@operator(mode=Mode.PIXEL, nodata="own", bands=_loop_bands, demand=phase_only, unit=constant_unit(loop_rms="rad"))
 def loop_closure(stack: SeriesInput) -> BandsInput:
     """How well the loops of three pairs close at a pixel: C = phi_ij + phi_jk - phi_ik.
 
@@ -108,7 +108,13 @@ def _trusted(stack: Raster, min_coherence: float) -> Array:
     return phase
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_repair_bands, demand=_all_that_count, unit=constant_unit(""))
+@operator(
+    mode=Mode.PIXEL,
+    nodata="own",
+    bands=_repair_bands,
+    demand=_all_that_count,
+    unit=constant_unit(corrected_turns="turns"),
+)
 def unwrapping_errors(stack: SeriesInput, *, min_coherence: Fraction = 0.3) -> BandsInput:
     """What ``correct_unwrapping`` would do at a pixel: look at it before it is applied.
 

@@ -28,7 +28,7 @@ def _both_bands(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> 
     return (needed,)
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_network_bands, demand=_both_bands, unit=constant_unit(""))
+@operator(mode=Mode.PIXEL, nodata="own", bands=_network_bands, demand=_both_bands, unit=constant_unit(maxTlen="yr"))
 def network_statistics(stack: SeriesInput) -> BandsInput:
     """What the pairs of a pixel are like, by LiCSBAS's names (Morishita et al. 2020).
 

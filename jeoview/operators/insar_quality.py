@@ -39,7 +39,7 @@ def _quality_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
     version=2,
     bands=_quality_bands,
     demand=needed_bands,
-    unit=constant_unit(""),
+    unit=constant_unit(rms_misclosure="rad"),
     upgrades={1: dict},
 )
 def inversion_quality(
@@ -100,7 +100,13 @@ def _phase_and_displacement(options: Options, wanted: Names, inputs: tuple[Schem
     return (PHASE,), ("displacement",)
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_series_bands, demand=_phase_and_displacement, unit=constant_unit(""))
+@operator(
+    mode=Mode.PIXEL,
+    nodata="own",
+    bands=_series_bands,
+    demand=_phase_and_displacement,
+    unit=constant_unit(rms_misclosure="rad"),
+)
 def series_quality(stack: SeriesInput, series: SeriesInput, *, wavelength: Wavelength) -> BandsInput:
     """How well a displacement series explains the phases of the pairs it was made from.
 
@@ -159,7 +165,7 @@ def _of_all_loops(arguments: dict[str, Any]) -> dict[str, Any]:
     version=2,
     bands=_triplet_bands,
     demand=phase_only,
-    unit=constant_unit(""),
+    unit=constant_unit(triplet_bias="rad"),
     upgrades={1: _of_all_loops},
 )
 def triplet_quality(stack: SeriesInput, *, loops: Which = "successive") -> BandsInput:

@@ -95,7 +95,11 @@ def _displacement_only(options: Options, wanted: Names, inputs: tuple[Schema, ..
     return ((DISPLACEMENT,),)
 
 
-@operator(mode=Mode.FIT, nodata="own", bands=_displacement, demand=_displacement_only)
+def _unit_of_displacement(options: Options, inputs: tuple[Schema, ...]) -> str:
+    return inputs[0].units[DISPLACEMENT]
+
+
+@operator(mode=Mode.FIT, nodata="own", bands=_displacement, demand=_displacement_only, unit=_unit_of_displacement)
 def series_reference(series: SeriesInput) -> TableInput:
     """Median displacement at every date over a small area that is taken not to move.
 

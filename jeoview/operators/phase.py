@@ -18,6 +18,7 @@ from jeoview.operator import (
     BandsInput,
     KeptUnit,
     Mode,
+    Names,
     Options,
     Schema,
     SeriesInput,
@@ -26,6 +27,7 @@ from jeoview.operator import (
 )
 from jeoview.quantities import WRAPPED, WRAPPED_MARK, is_wrapped, same_word
 from jeoview.raster import Array, Kind, Raster
+from jeoview.schema import Units
 
 CYCLE = 2.0 * np.pi
 ANGLES = ("", "rad", WRAPPED)
@@ -34,7 +36,7 @@ NO_ANGLES = ("coherence", "temporal_coherence", "amplitude", "amplitude_dispersi
 
 
 def linear_unit(name: str, advice: str) -> UnitRule:
-    """The unit of the first input, for an operator that averages numbers.
+    """The units of the first input, for an operator that averages numbers.
 
     Parameters
     ----------
@@ -44,23 +46,31 @@ def linear_unit(name: str, advice: str) -> UnitRule:
         What serves for wrapped phase, which the operator refuses.
     """
 
-    def check(unit: str) -> None:
-        if is_wrapped(unit):
-            raise ParameterError(
-                f"{name}: the image is in {unit}, and numbers that wrap around have no mean of their own; use {advice}"
-            )
+    def check(schema: Schema) -> None:
+        for band, unit in schema.units.items():
+            if is_wrapped(unit):
+                raise ParameterError(
+                    f"{name}: {called(schema, band)} is in {unit}, and numbers that wrap around have no mean of their own; "
+                    f"use {advice}"
+                )
 
     return KeptUnit(check)
 
 
-def angle_unit(name: str, unit: str, advice: str = "") -> UnitRule:
-    """A unit, for an operator that takes nothing but angles in rad (or numbers without a unit)."""
+def called(schema: Schema, band: str) -> str:
+    """What a message calls a band: the image, where all of it has one unit."""
+    return "the image" if schema.unit else f"band {band!r}"
 
-    def rule(options: Options, inputs: tuple[Schema, ...]) -> str:
-        if same_word(inputs[0].unit) not in ANGLES:
-            raise ParameterError(f"{name}: the image is in {inputs[0].unit}; expected phase in rad{advice}")
+
+def angle_unit(name: str, units: Units, advice: str = "") -> UnitRule:
+    """Units, whatever the input, for an operator that takes nothing but angles in rad (or numbers without a unit)."""
+
+    def rule(options: Options, inputs: tuple[Schema, ...]) -> Units:
+        for band, unit in inputs[0].units.items():
+            if same_word(unit) not in ANGLES:
+                raise ParameterError(f"{name}: {called(inputs[0], band)} is in {unit}; expected phase in rad{advice}")
         check_phase(name, inputs[0], "phase in rad")
-        return unit
+        return units
 
     return rule
 
@@ -125,17 +135,17 @@ def wrap(image: BandsInput) -> BandsInput:
     return replace(image, array=wrapped(image.array, CYCLE))
 
 
-def _fringe_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
-    if is_wrapped(inputs[0].unit):
+def _fringe_units(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    if any(map(is_wrapped, inputs[0].units.values())):
         raise ParameterError(
             "rewrap: the image is wrapped already, and its fringes cannot become others; start from the unwrapped "
             "phase or the displacement, .unwrap() first"
         )
     check_phase("rewrap", inputs[0], "phase, displacement or velocity")
-    return f"{inputs[0].unit}{WRAPPED_MARK}".strip()
+    return tuple(f"{unit}{WRAPPED_MARK}".strip() for unit in inputs[0].units.values())
 
 
-@operator(mode=Mode.PIXEL, nodata="any", unit=_fringe_unit)
+@operator(mode=Mode.PIXEL, nodata="any", unit=_fringe_units)
 def rewrap(image: BandsInput, *, range: Annotated[float, Field(gt=0, le=1e9)]) -> BandsInput:  # noqa: A002
     """Fringes of a length of your choice, of unwrapped phase or of displacement.
 

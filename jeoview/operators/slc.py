@@ -31,7 +31,7 @@ from jeoview.operator import (
     same_demand,
 )
 from jeoview.operators.algebra import first_named, joint_bands
-from jeoview.operators.phase import check_phase, linear_unit
+from jeoview.operators.phase import called, check_phase, linear_unit
 from jeoview.operators.source import ItemsKey
 from jeoview.quantities import WRAPPED, BandName, Box, Dates, same_word
 from jeoview.raster import Array, Raster
@@ -112,6 +112,7 @@ def load_slc(  # noqa: PLR0913 - a source says all about its pixels
     nodata="any",
     bands=("slc",),
     demand=lambda options, *_: ((options["i"], options["q"]),),
+    unit=lambda options, inputs: inputs[0].units[inputs[0].band(options["i"], "from_iq")],
     complex_numbers="made",
 )
 def from_iq(image: BandsInput, *, i: BandName = "i", q: BandName = "q") -> BandsInput:
@@ -257,12 +258,12 @@ def coherence(a: BandsInput, b: BandsInput, *, window: tuple[Side, Side] = (3, 1
 def _wrapped_unit(options: Options, inputs: tuple[Schema, ...]) -> str:
     if inputs[0].is_complex:
         return WRAPPED
-    if same_word(inputs[0].unit) in ("rad", WRAPPED):
-        raise ParameterError(f"phase: the image is phase already, in {inputs[0].unit}; leave .phase() out")
-    if inputs[0].unit:
-        raise ParameterError(
-            f"phase: the image is in {inputs[0].unit}; expected complex numbers, as .interferogram() gives"
-        )
+    for band, unit in inputs[0].units.items():
+        what = called(inputs[0], band)
+        if same_word(unit) in ("rad", WRAPPED):
+            raise ParameterError(f"phase: {what} is phase already, in {unit}; leave .phase() out")
+        if unit:
+            raise ParameterError(f"phase: {what} is in {unit}; expected complex numbers, as .interferogram() gives")
     check_phase("phase", inputs[0], "complex numbers, as .interferogram() gives")
     return WRAPPED
 

@@ -188,7 +188,7 @@ def trials(years: NDArray[np.float64], wavelength: float, limit: float) -> tuple
     nodata="own",
     bands=_one_band("ps_velocity", "velocity", "coherence"),
     demand=all_demand,
-    unit=constant_unit("mm/yr"),
+    unit=constant_unit(velocity="mm/yr"),
     native=True,
     complex_numbers="used",
 )

@@ -21,7 +21,7 @@ def load_items(  # noqa: PLR0913 - what is known of the items
     quality: dict[str, str] = {},  # noqa: B006
     bbox: Box | None = None,
     resampling: Literal["nearest", "bilinear"] = "nearest",
-    unit: str = "",
+    unit: str | dict[str, str] = "",
     stack: Literal["time", "pairs"] = "time",
     dates: Annotated[Dates | None, Later()] = None,
     is_complex: Annotated[bool | None, Later()] = None,
@@ -42,8 +42,8 @@ def load_items(  # noqa: PLR0913 - what is known of the items
         Degrees; the extent of the items.
     resampling : {"nearest", "bilinear"}
         How a source is brought onto the map. Quality bands are always nearest.
-    unit : str
-        Unit of the values.
+    unit : str or dict
+        Unit of the values of all bands but the quality bands; where they differ, band to unit of those that have one.
     stack : {"time", "pairs"}
         ``time``: one layer a scene, those that do not touch the map's area left out. ``pairs``: one layer an
         interferogram, all of them everywhere, named by the interval of its two dates.

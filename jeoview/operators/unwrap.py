@@ -53,7 +53,7 @@ def _scratch(options: Options) -> int:
     bands=_checked,
     demand=all_demand,
     scratch=_scratch,
-    unit=angle_unit("unwrap", "rad"),
+    unit=angle_unit("unwrap", {"unwrapped": "rad"}),
     complex_numbers="used",
 )
 def unwrap(

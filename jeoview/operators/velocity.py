@@ -15,7 +15,7 @@ from pydantic import Field
 from jeoview.errors import ParameterError
 from jeoview.kernels.stack import Stack
 from jeoview.kernels.timefit import Design, fit, forget_short, harmonic
-from jeoview.operator import BandsInput, Mode, Names, Options, Schema, SeriesInput, constant_unit, operator
+from jeoview.operator import BandsInput, Mode, Names, Options, Schema, SeriesInput, operator
 from jeoview.operators.insar_pairs import DAYS_PER_YEAR, check_dates, years_since
 from jeoview.raster import Kind
 
@@ -60,6 +60,13 @@ class MotionModel:
         acceleration = ("acceleration",) if self.degree > 1 else ()
         steps = tuple(f"step{number}" for number in range(1, len(self.steps) + 1))
         return ("velocity", "std", "rmse", *acceleration, *seasons, *steps)
+
+    @property
+    def units(self) -> Names:
+        """Units of `bands`."""
+        seasons = ("mm", "d", "mm", "d")[: 2 * self.harmonics]
+        acceleration = ("mm/yr^2",) if self.degree > 1 else ()
+        return ("mm/yr", "mm/yr", "mm", *acceleration, *seasons, *("mm" for _ in self.steps))
 
     def matrix(self, dates: tuple[str, ...]) -> Doubles:
         """(date, parameter); time in years from the middle of the series."""
@@ -153,6 +160,10 @@ def _motion_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return _model(options).bands
 
 
+def _motion_units(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    return _model(options).units
+
+
 def _of_any_length(arguments: dict[str, Any]) -> dict[str, Any]:
     """Version 1 fitted whatever there was."""
     return {**arguments, "min_dates": 1, "min_span": 0.0}
@@ -168,7 +179,7 @@ def _displacement_only(options: Options, wanted: Names, inputs: tuple[Schema, ..
     version=2,
     bands=_motion_bands,
     demand=_displacement_only,
-    unit=constant_unit("mm/yr"),
+    unit=_motion_units,
     upgrades={1: _of_any_length},
 )
 def velocity(

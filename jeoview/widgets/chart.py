@@ -66,7 +66,7 @@ def time_of(date: str) -> dt.datetime:
     return dt.datetime.fromisoformat(date.partition("/")[2] or date)
 
 
-def chart(dates: Sequence[str], values: Values, unit: str) -> str:
+def chart(dates: Sequence[str], values: Values, units: Mapping[str, str]) -> str:
     """A chart over time as SVG.
 
     Parameters
@@ -75,10 +75,12 @@ def chart(dates: Sequence[str], values: Values, unit: str) -> str:
         Of the layers.
     values : mapping
         By band, NaN where there is no data.
-    unit : str
-        Of the values; metres are shown as millimetres, in which ground motion is read.
+    units : mapping
+        By band; metres are shown as millimetres, in which ground motion is read. Where they differ they stand with the
+        names of the bands.
     """
-    factor, shown = (1000.0, "mm") if unit == "m" else (1.0, unit)
+    shown = {band: "mm" if units[band] == "m" else units[band] for band in values}
+    common = set(shown.values()).pop() if len(set(shown.values())) == 1 else ""
     times = [time_of(date) for date in dates]
     order = sorted(range(len(times)), key=times.__getitem__)
     days: Any = np.array([times[index].replace(tzinfo=None) for index in order], dtype="datetime64[s]")
@@ -86,10 +88,11 @@ def chart(dates: Sequence[str], values: Values, unit: str) -> str:
     figure = Figure(figsize=(8.2, 2.7), layout="constrained")
     axes = figure.add_subplot()
     for band, series in values.items():
-        ordered = series[order] * factor
-        trend = linear_trend(years, ordered) if has_rate(dates, unit) else None
-        _draw(axes, days, ordered, band, trend, f"{shown}/yr" if shown else "a year")
-    axes.set_ylabel(shown or "value")
+        ordered = series[order] * (1000.0 if units[band] == "m" else 1.0)
+        trend = linear_trend(years, ordered) if has_rate(dates, units[band]) else None
+        unit = shown[band]
+        _draw(axes, days, ordered, _titled(band, "" if common else unit), trend, f"{unit}/yr" if unit else "a year")
+    axes.set_ylabel(common or "value")
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
@@ -112,11 +115,15 @@ def _draw(axes: Any, days: Any, values: NDArray[np.float64], band: str, trend: T
     axes.plot(days[valid], values[valid], "-", color=colour, linewidth=0.8, alpha=0.4)
 
 
-def csv_text(dates: Sequence[str], values: Values, unit: str) -> str:
+def _titled(band: str, unit: str) -> str:
+    return f"{band} ({unit})" if unit else band
+
+
+def csv_text(dates: Sequence[str], values: Values, units: Mapping[str, str]) -> str:
     """The series with a row for each layer; an empty field is no data."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["date", *(f"{band} ({unit})" if unit else band for band in values)])
+    writer.writerow(["date", *(_titled(band, units[band]) for band in values)])
     for index, date in enumerate(dates):
         row = [series[index] for series in values.values()]
         writer.writerow([date, *("" if np.isnan(value) else f"{value:.9g}" for value in row)])

@@ -93,9 +93,8 @@ def _true_colour(node: Node, schema: Schema) -> Look | None:
 
 
 def _cyclic(node: Node, schema: Schema) -> Look | None:
-    if schema.unit != WRAPPED:
-        return None
-    return Look(Image(node)[schema.bands[0]].colormap().node)
+    first = schema.bands[0]
+    return Look(Image(node)[first].colormap().node) if schema.units[first] == WRAPPED else None
 
 
 def _grey(node: Node, schema: Schema) -> Look:

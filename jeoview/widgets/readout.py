@@ -51,9 +51,9 @@ def result(answer: Answer, where: str) -> str:
     values = _series(answer)
     if not any(np.isfinite(series).any() for series in values.values()):
         return "<p>No data here.</p>"
-    unit = str(answer["unit"])
-    return chart(answer["dates"], values, unit) + download(
-        csv_text(answer["dates"], values, unit), f"values {where}", "Values as CSV"
+    units = answer["units"]
+    return chart(answer["dates"], values, units) + download(
+        csv_text(answer["dates"], values, units), f"values {where}", "Values as CSV"
     )
 
 
@@ -112,9 +112,9 @@ def _step(node: Node, ask: Ask) -> str:
         return f'<span class="jv-error">{html.escape(str(problem))}</span>'
     if len(answer.get("dates", ())) == 1:
         answer = _only(answer)
-    unit, series = html.escape(str(answer["unit"])), "dates" in answer
+    units, series = answer["units"], "dates" in answer
     return "".join(
-        _line(band, _span(values), unit, _count(values)) if series else _line(band, number(values), unit)
+        _line(band, _span(values), units[band], _count(values)) if series else _line(band, number(values), units[band])
         for band, values in answer["values"].items()
     )
 
@@ -122,11 +122,11 @@ def _step(node: Node, ask: Ask) -> str:
 def _only(answer: Answer) -> Answer:
     """The values of the only layer of a series, as those of an image."""
     values = {band: layers[0] for band, layers in answer["values"].items()}
-    return {"unit": answer["unit"], "values": values}
+    return {"units": answer["units"], "values": values}
 
 
 def _line(band: str, text: str, unit: str, count: str = "") -> str:
-    shown = "" if text == NO_DATA else f" {unit}"
+    shown = "" if text == NO_DATA else f" {html.escape(unit)}"
     return f"<div>{html.escape(band)} <b>{text}</b>{shown}{count}</div>"
 
 
@@ -163,12 +163,13 @@ def _real(value: Any) -> float:
 
 
 def _table(answer: Answer) -> str:
-    unit = html.escape(str(answer["unit"]))
-    rows = [
-        f"<tr><td>{html.escape(band)}</td><td>{number(value)}{f' {unit}' if unit and value is not None else ''}</td></tr>"
-        for band, value in answer["values"].items()
-    ]
+    rows = [_row(band, value, answer["units"][band]) for band, value in answer["values"].items()]
     return f"<table>{''.join(rows)}</table>"
+
+
+def _row(band: str, value: Any, unit: str) -> str:
+    shown = f" {html.escape(unit)}" if unit and value is not None else ""
+    return f"<tr><td>{html.escape(band)}</td><td>{number(value)}{shown}</td></tr>"
 
 
 def download(text: str, file: str, words: str) -> str:

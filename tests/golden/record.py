@@ -72,6 +72,7 @@ def chains() -> dict[str, Image]:
     region = (8.0, 47.0, 8.1, 47.1)
     return {
         "source": series,
+        "units": source("1", ("unwrapped", "coherence"), stack="pairs", unit={"unwrapped": "rad"}),
         "ndvi": series.mask_clouds().median().ndvi().colormap("RdYlGn", vmin=-0.2, vmax=0.9),
         "picture": image.stretch(percentiles=(2, 98), region=region, zoom=8).rgb(gamma=1.2),
         "arithmetic": (2 * image["nir"] - image["red"] ** 2) / (abs(image["blue"]) + 0.5),

@@ -129,7 +129,7 @@ def test_one_band_is_asked_for_and_coherence_for_a_limit() -> None:
         series["phase"].first().unwrap(min_coherence=0.3)
     with pytest.raises(ParameterError, match="expected phase in rad"):
         source("4", ("d",), unit="m").first().unwrap()
-    assert series["phase"].first().unwrap().unit == "rad"
+    assert series["phase"].first().unwrap()["unwrapped"].unit == "rad"
 
 
 # ---------------------------------------------------------------- snaphu

@@ -209,11 +209,15 @@ def test_a_step_that_fails_says_why_in_its_row(world: World) -> None:
     [("2020-01-03T06:00:00Z", "2020-01-03"), ("2020-01-03T00:00:00Z/2020-01-15T00:00:00Z", "2020-01-03/2020-01-15")],
 )
 def test_a_single_scene_is_neither_a_chart_nor_a_range(date: str, day: str) -> None:
-    answer = {"dates": [date], "unit": "m", "values": {"height": [0.25], "phase": [[1.0, -2.0]]}}
+    answer = {
+        "dates": [date],
+        "units": {"height": "m", "phase": "rad"},
+        "values": {"height": [0.25], "phase": [[1.0, -2.0]]},
+    }
     shown = readout.result(answer, "here")
     assert f"<p>{day}</p><table>" in shown
     assert "<td>0.25 m</td>" in shown
-    assert "<td>1 \u2212 2i m</td>" in shown
+    assert "<td>1 \u2212 2i rad</td>" in shown
     assert "Values as CSV" not in shown
     rows = readout.steps(source("1").node, lambda _: answer)
     assert "<b>0.25</b> m</div>" in rows
@@ -248,13 +252,13 @@ def test_a_season_has_no_rate_and_motion_has_one() -> None:
     assert has_rate(dates("2020-05-01", "2021-06-01", "2023-09-01"), "")
     assert not has_rate(["2020-01-01T00:00:00Z/2020-02-01T00:00:00Z"] * 3, "m")
     values = {"ndvi": np.array([0.1, 0.5, 0.3])}
-    assert "\u00b1" not in chart(season, values, "")
-    assert "\u00b1" in chart(season, values, "m")
+    assert "\u00b1" not in chart(season, values, {"ndvi": ""})
+    assert "\u00b1" in chart(season, values, {"ndvi": "m"})
 
 
 def test_csv_has_a_row_for_each_layer_and_an_empty_field_for_no_data() -> None:
     values = {"a": np.array([1.25, np.nan]), "b": np.array([-1.0, 2.0])}
-    assert csv_text(["d1", "d2"], values, "m") == "date,a (m),b (m)\nd1,1.25,-1\nd2,,2\n"
+    assert csv_text(["d1", "d2"], values, {"a": "m", "b": "rad"}) == "date,a (m),b (rad)\nd1,1.25,-1\nd2,,2\n"
 
 
 def test_the_csv_of_a_click_holds_the_series(world: World) -> None:

@@ -235,8 +235,8 @@ def test_tracks_that_do_not_overlap_or_go_together_are_refused(tmp_path: Path, s
             ),
         }
     )
-    assert rate.decompose(part, part, rate, part, part).unit == "mm/yr"
-    assert part.decompose(part, part, rate, part, part).unit == "mm/yr"
+    assert rate.decompose(part, part, rate, part, part)["up"].unit == "mm/yr"
+    assert part.decompose(part, part, rate, part, part)["up"].unit == "mm/yr"
     # Of three tracks two suffice.
     assert rate.decompose(part, part, rate, part, part, other, other, other).bands[0] == "up"
 

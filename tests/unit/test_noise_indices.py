@@ -154,6 +154,8 @@ def render(stack: InterferogramCollection, image: Image, **options: Any) -> NDAr
 
 def test_indices_are_those_of_their_operators(mexico: InterferogramCollection) -> None:
     indices = mexico.noise_indices()
+    measured = {"vstd": "mm/yr", "maxTlen": "yr", "stc": "mm", "resid_rms": "mm"}
+    assert indices.units == {name: measured.get(name, "") for name in indices.bands}
     names = ("coh_avg", "n_unw", "vstd", "maxTlen", "n_gap", "stc", "n_ifg_noloop", "n_loop_err", "resid_rms")
     assert indices.bands == names
     values = dict(zip(names, render(mexico, indices), strict=True))

@@ -30,6 +30,7 @@ _QUALITY = {
     "Net": ("rms_misclosure", "pair_count", "date_count", "triplet_coherence", "triplet_bias"),
     "TCoh": ("temporal_coherence",),
 }
+_ANGLES = ("rms_misclosure", "triplet_bias")
 
 
 def recognise(folder: Path) -> list[Item] | None:
@@ -103,7 +104,14 @@ def result(path: Path, collection: str, series: bool) -> Result | None:  # noqa:
         names = _QUALITY[match[1]]
         # A pixel without a pair is 0 in all of them; a bias may be 0 besides.
         bands = [
-            Band(name, "", index=i, nodata=None if name == "triplet_bias" else 0.0) for i, name in enumerate(names, 1)
+            Band(
+                name,
+                "",
+                index=i,
+                nodata=None if name == "triplet_bias" else 0.0,
+                unit="rad" if name in _ANGLES else "",
+            )
+            for i, name in enumerate(names, 1)
         ]
     files = [BandFile(band, path) for band in bands]
     return Result([make_item(collection, path.stem, midnight(_any_day(path)), files, {"jeoview:sign": SIGN})], False)
