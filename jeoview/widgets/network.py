@@ -99,11 +99,7 @@ class NetworkPanel:
         CollectionError
             If no pair is left.
         """
-        with self._lock:
-            options = self.options
-            if self._answer is None or self._answer[0] != options:
-                self._answer = options, self._filtered(options)
-            return self._answer[1]
+        return self._chosen(self.options)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -232,10 +228,15 @@ class NetworkPanel:
 
     # ------------------------------------------------------------ parts
 
-    def _filtered(self, options: dict[str, Any]) -> InterferogramCollection:
-        if not options:
-            return self._whole
-        return self._whole.filter_pairs(**options, region=self._region, progress=False)
+    def _chosen(self, options: dict[str, Any]) -> InterferogramCollection:
+        """The pairs that options leave; pixels may be read for it, so nobody else is made to wait."""
+        answer = self._answer
+        if answer is None or answer[0] != options:
+            kept = self._whole
+            if options:
+                kept = kept.filter_pairs(**options, region=self._region, progress=False)
+            self._answer = answer = options, kept
+        return answer[1]
 
     def _named(self, pairs: Any) -> frozenset[str]:
         known = self._whole.ids or ()
@@ -269,15 +270,20 @@ class NetworkPanel:
         self._choices.ask(self._updated)
 
     def _update(self) -> None:
+        options, measured = self.options, self._measured
+        try:
+            kept, why = self._chosen(options), ""
+        except CollectionError as error:
+            kept, why = None, str(error)
+        choice = choice_of(kept, options.get("drop", ()), region=self._region, measured=measured)
+        about = notes(self._chart.facts, busy=self._bar.busy)
+        written = code(options, region=self._region is not None)
+        words = alarm(why) if kept is None else said(self._whole, kept, written, about)
         with self._lock:
-            try:
-                kept, why = self.stack, ""
-            except CollectionError as error:
-                kept, why = None, str(error)
-            self._chart.choice = choice_of(kept, self._dropped, region=self._region, measured=self._measured)
-            about = notes(self._chart.facts, busy=self._bar.busy)
-            written = code(self.options, region=self._region is not None)
-            self._words.value = alarm(why) if kept is None else said(self._whole, kept, written, about)
+            if (options, measured) != (self.options, self._measured):
+                # Who changed it asks again, and that answer is the one to show.
+                return
+            self._chart.choice, self._words.value = choice, words
             if not set(self._chart.marked) <= set(self._chart.choice["kept"]):
                 self._chart.marked = []
             changed = kept is not None and kept.ids != self._told

@@ -19,8 +19,9 @@ from jeoview import InterferogramCollection, NetworkPanel
 from jeoview.errors import CancelledByUser, CollectionError, ParameterError
 from jeoview.image import Image
 from jeoview.progress import job
-from jeoview.widgets import Map
+from jeoview.widgets import Map, network
 from jeoview.widgets.measure_bar import MeasureBar
+from jeoview.widgets.network_chart import choice_of
 from jeoview.widgets.network_limits import LIMITS
 from jeoview.widgets.network_words import NO_BASELINES, NO_COHERENCE, NO_LOOPS, ONE_PAIR, UNCHECKED, UNMEASURED
 from tests.unit.test_widgets import FakeSession, ndvi
@@ -339,6 +340,34 @@ def test_corrections_of_the_stack_on_the_map_stay(stack: InterferogramCollection
     point.wait(30)
     assert point.stack.corrected == flat.corrected
     assert m.layer("Velocity").key == velocity(stack.filter_pairs(drop=[PAIRS[1]]).reference(LON, LAT).deramp()).key
+
+
+def test_the_stack_does_not_wait_for_the_drawing_and_the_last_choice_is_drawn(
+    panel: NetworkPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def slowly(*args: Any, **options: Any) -> dict[str, Any]:
+        begun.set()
+        assert go.wait(30)
+        return choice_of(*args, **options)
+
+    drawn, found = list[list[str]](), list[Any]()
+    panel._chart.observe(lambda change: drawn.append(change["new"]["dropped"]), "choice")
+    monkeypatch.setattr(network, "choice_of", slowly)
+    try:
+        panel.toggle(PAIRS[0])
+        assert begun.wait(30)
+        asked = threading.Thread(target=lambda: found.append(panel.stack.ids), daemon=True)
+        asked.start()
+        asked.join(10)
+        assert found == [PAIRS[1:]]
+        panel.toggle(PAIRS[1])
+    finally:
+        go.set()
+    panel.wait(30)
+    assert drawn == [[PAIRS[0], PAIRS[1]]]
+    assert panel.stack.ids == PAIRS[2:]
 
 
 # ---------------------------------------------------------------- measuring
