@@ -1358,19 +1358,23 @@ class Image:
             Same bands and unit, also where the pixel itself has no data; NaN where no valid pixel lies within about 3 ``sigma``.
         """
         ...
-    def spatiotemporal_consistency(self) -> Image:
+    def spatiotemporal_consistency(self, pixels: Mapping[str, Any] | None = None) -> Image:
         r"""How differently a pixel moves from the neighbour that moves most like it (Hanssen et al. 2008; LiCSBAS's stc).
 
         Parameters
         ----------
         series : series
             Band ``displacement`` in metres.
+        pixels : dict of crs, resolution, corner and shape, optional
+            All pixels of the files, as `InterferogramCollection.noise_indices` says them: where those of the map are finer,
+            the neighbours are the files' pixels, and the value is the same at every such zoom.
 
         Returns
         -------
         bands
             ``stc`` in mm: sqrt(mean((d_x(t) - d_x(t-1) - d_y(t) + d_y(t-1))**2)) over neighbouring dates that both pixels
-            have, the least of the eight neighbours y on the screen. Neighbours that are one pixel of the file are passed
+            have, the least of the eight neighbours y. Where pixels of the map are larger than those of the files, or ``pixels`` is
+            not given, they are neighbours on the screen: the lower the zoom, the farther away. Neighbours that are one pixel of the file are passed
             over, as long as there are others. NaN where a pixel or all its neighbours have no two such dates.
         """
         ...

@@ -90,6 +90,7 @@ RadiusRule = Callable[[Options, Grid], int]
 Complex = Literal["refused", "kept", "used", "made"]
 Layers = Literal["kept", "dates", "pairs"]
 CoarserRule = Callable[[Options, Lattice], int]
+OwnRule = Callable[[Options, Lattice], Grid | None]
 LooksRule = Callable[[Options], tuple[int, int]]
 ScratchRule = Callable[[Options], int]
 UnitRule = Callable[[Options, tuple[Schema, ...]], Units]
@@ -111,6 +112,7 @@ class Operator:
     demand: DemandRule
     radius: RadiusRule
     coarser: CoarserRule
+    own: OwnRule
     looks: LooksRule
     scratch: ScratchRule
     unit: UnitRule
@@ -231,6 +233,7 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
     demand: DemandRule = same_demand,
     radius: RadiusRule | None = None,
     coarser: CoarserRule | None = None,
+    own: OwnRule | None = None,
     looks: LooksRule | None = None,
     scratch: ScratchRule | None = None,
     unit: UnitRule = same_unit,
@@ -264,6 +267,9 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
     coarser : rule, optional
         How many pixels of a lattice, down and across, one pixel may be on which a smooth neighbourhood is computed;
         the result is then interpolated. A function of the lattice alone, so that all tiles of a zoom agree; 1 by default.
+    own : rule, optional
+        The files' own pixels, all of them, on which a neighbourhood is computed where those of a lattice are finer; a pixel
+        then has the value of the one that holds it. A function of the lattice alone, too.
     looks : rule, optional
         Rows and columns of a block.
     scratch : rule, optional
@@ -319,6 +325,7 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
             demand=demand,
             radius=radius or _no_radius,
             coarser=coarser or _constant(1),
+            own=own or _constant(None),
             looks=looks or _no_looks,
             scratch=scratch or _no_scratch,
             unit=unit,

@@ -23,7 +23,7 @@ from jeoview.plan import Cost, Edge, Measure, Place, Plan, Stage, Step, cost, pa
 from jeoview.projection import is_sensor
 from jeoview.quantities import Window
 from jeoview.raster import Kind
-from jeoview.region import region_grid
+from jeoview.region import region_grid, under
 
 __all__ = [
     "Cost",
@@ -251,12 +251,17 @@ def _native_input(node: Node, grid: Grid) -> Grid:
 def _is_barrier(node: Node, root: Node, stage: Stage | None, grid: Grid) -> bool:
     """Whether a node has pixels of its own; inside its own stage it is an ordinary step."""
     own = stage is not None and node.key == root.key
-    return not own and (find(node.operator).mode in (Mode.FULL, Mode.FIT) or _coarser(node, grid) > 1)
+    return not own and (find(node.operator).mode in (Mode.FULL, Mode.FIT) or _elsewhere(node, grid) is not None)
 
 
-def _coarser(node: Node, grid: Grid) -> int:
-    """Pixels of a grid, down and across, in one of those that a smooth neighbourhood is computed on."""
-    return find(node.operator).coarser(options_of(node), grid.lattice)
+def _elsewhere(node: Node, grid: Grid) -> tuple[Grid, str] | None:
+    """The larger pixels that a neighbourhood is computed on in the place of a grid's, and how they are sampled."""
+    found, options = find(node.operator), options_of(node)
+    factor, own = found.coarser(options, grid.lattice), found.own(options, grid.lattice)
+    if own is not None:
+        return under(grid, own), "nearest"
+    # One pixel more on every side is what interpolation looks at.
+    return (grid.within(factor).pad(1), "bilinear") if factor > 1 else None
 
 
 def _ordered(node: Node, demand: _Demand) -> Names:
@@ -270,10 +275,8 @@ def _plan_barrier(node: Node, demand: _Demand, area: _Area, steps: dict[Place, S
     # A table is shared under the key of its node, so it always holds all bands; so does what is computed all at once.
     at_once = mode is Mode.FIT or (mode is Mode.FULL and found.demand is all_demand)
     wanted = describe(node).bands if at_once else _ordered(node, demand)
-    if mode is Mode.NEIGHBOURHOOD:
-        # One pixel more on every side is what interpolation looks at.
-        inner, grid = area, demand.grid.within(_coarser(node, demand.grid)).pad(1)
-        stage = Stage(node.key, grid, wanted, method="bilinear")
+    if (larger := _elsewhere(node, demand.grid)) is not None:
+        inner, stage = area, Stage(node.key, larger[0], wanted, method=larger[1])
     else:
         inner = _barrier_area(node, area)
         stage = Stage(node.key, inner.view, wanted)

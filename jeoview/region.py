@@ -137,6 +137,33 @@ def covering(lattice: Lattice, bounds: Bounds, spare: float) -> Grid:
     return Grid(lattice, row, col, max(bottom - row, 1), max(right - col, 1))
 
 
+def is_finer(lattice: Lattice, whole: Grid) -> bool:
+    """Whether the pixels of a lattice are smaller than those of a window, across or down, in the middle of it."""
+    middle = Grid(whole.lattice, whole.row + whole.height // 2, whole.col + whole.width // 2, 1, 1)
+    west, south, east, north = transform_bounds(whole.crs, lattice.crs, middle.bounds)
+    (dx, dy), enough = lattice.resolution, 1.0 - SAME_PIXEL
+    return dx < enough * (east - west) or dy < enough * (north - south)
+
+
+def under(grid: Grid, whole: Grid) -> Grid:
+    """The part of a window that holds the pixels of a grid of another lattice, and one pixel more on every side.
+
+    One pixel beside the window where it holds none of them.
+    """
+    most, beside = whole.pad(1), Grid(whole.lattice, whole.row - 1, whole.col - 1, 1, 1)
+    try:
+        sides = transform_bounds(grid.crs, whole.crs, grid.bounds)
+    except ParameterError:
+        return beside
+    if not all(map(math.isfinite, sides)):
+        return most
+    found = covering(whole.lattice, sides, 0.0).pad(1)
+    row, col = max(found.row, most.row), max(found.col, most.col)
+    height = min(found.row + found.height, most.row + most.height) - row
+    width = min(found.col + found.width, most.col + most.width) - col
+    return Grid(whole.lattice, row, col, height, width) if min(height, width) > 0 else beside
+
+
 def _zoom_grid(bounds: Bounds, crs: str, zoom: int) -> Grid:
     lattice = web_mercator(zoom)
     if crs == WGS84:

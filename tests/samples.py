@@ -21,6 +21,8 @@ from tests.synthetic import DATES, PAIRS, slc, source
 
 STACK = ("unwrapped", "coherence")
 REGION = (10.0, 44.0, 10.05, 44.04)
+# Those of a file, each as large as some of the map's.
+PIXELS = {"crs": "EPSG:4326", "resolution": (0.003, 0.002), "corner": (9.9, 44.1), "shape": (70, 60)}
 AREA = {
     "type": "Polygon",
     "coordinates": [[[10.002, 44.018], [10.019, 44.014], [10.024, 44.003], [10.008, 44.001], [10.002, 44.018]]],
@@ -190,6 +192,7 @@ def _samples() -> list[Sample]:
         Sample("correct_unwrapping", ("turned",)),
         Sample("network_statistics", ("stack",)),
         Sample("spatiotemporal_consistency", ("displacement",)),
+        Sample("spatiotemporal_consistency", ("displacement",), {"pixels": PIXELS}),
         Sample("velocity_bootstrap", ("displacement",)),
         Sample("height_correlation", ("stack", "one"), {"region": REGION, "zoom": 11}),
         Sample("height_correlation", ("displacement", "one"), {"region": REGION, "zoom": 11}),

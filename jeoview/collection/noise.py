@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from jeoview.collection.selection import reading_of
+from jeoview.catalog.pixels import grids_of, union
+from jeoview.collection.pixels import window as inside
+from jeoview.collection.selection import part_of
+from jeoview.collection.windows import Windows
 from jeoview.engine import Engine
 from jeoview.errors import ParameterError, choices
 from jeoview.graph import Parameter
+from jeoview.grid import Grid
 from jeoview.image import Image, apply
-from jeoview.quantities import number
+from jeoview.progress import Watch, job
+from jeoview.projection import Bounds
+from jeoview.quantities import Window, number
+from jeoview.region import region_grid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +55,9 @@ DEFAULTS = {
     "resid_rms": 2.0,
 }
 Threshold = float | Parameter | None
+Floats = NDArray[np.float32]
+# Pixels that a median is taken of, about.
+MEDIAN_PIXELS = 4e6
 
 
 def noise_indices(self: InterferogramCollection, method: str = "sbas", weight: str = "none", **options: Any) -> Image:
@@ -80,7 +93,7 @@ def noise_indices(self: InterferogramCollection, method: str = "sbas", weight: s
         "vstd": apply("velocity_bootstrap", (series,), {}),
         "maxTlen": network["maxTlen"],
         "n_gap": network["n_gap"],
-        "stc": apply("spatiotemporal_consistency", (series,), {}),
+        "stc": apply("spatiotemporal_consistency", (series,), {"pixels": Window.of(_own_pixels(self)).model_dump()}),
         "n_ifg_noloop": loops["pairs_without_loop"],
         "n_loop_err": loops["loop_errors"],
         "resid_rms": apply("with_unit", (left,), {"unit": "mm"}),
@@ -124,14 +137,24 @@ def noise_mask(self: InterferogramCollection, indices: Image | None = None, **th
 
 
 def noise_report(
-    self: InterferogramCollection, region: Any = None, *, indices: Image | None = None, **thresholds: Threshold
+    self: InterferogramCollection,
+    region: Any = None,
+    *,
+    indices: Image | None = None,
+    progress: bool | Watch = True,
+    **thresholds: Threshold,
 ) -> pd.DataFrame:
-    """How many pixels each threshold of `noise_mask` removes, on the coarse grid of `measures`.
+    """How many pixels of the files each threshold of `noise_mask` removes.
+
+    Every pixel is inverted for that: of a large frame look at a ``region`` first. Where the files do not share their pixels,
+    those of the map at the zoom of their size are counted.
 
     Parameters
     ----------
     region : (west, south, east, north), GeoJSON or a map, optional
         Where to look; the whole stack by default.
+    progress : bool or function
+        Show a bar where it takes longer than two seconds; as `measures`.
     indices, **thresholds
         As `noise_mask`; a slider stands where it starts.
 
@@ -139,41 +162,99 @@ def noise_report(
     -------
     DataFrame
         A row for each index: ``keeps`` (in words), ``removed`` and ``share`` (pixels that do not keep it, of those with
-        any phase), ``alone`` (pixels that nothing else removes), ``median`` of the index. The last row is of all together.
+        any phase), ``alone`` (pixels that nothing else removes), ``median`` of the index (of every n-th row and column,
+        where there are more than four million pixels). The last row is of all together.
+
+    Raises
+    ------
+    ParameterError
+        As `noise_mask`, or if the region does not meet the stack.
+    CancelledByUser
+        If the user stops it.
     """
     import pandas as pd
 
     given = self.noise_indices() if indices is None else indices
-    reading = reading_of(self, region)
-    image = given
-    if reading.polygon is not None:
-        image = apply("mask_polygon", (given,), {"polygon": reading.polygon, "inside": True})
-    array = Engine.default().render(image.node, reading.grid).array
-    values = dict(zip(given.bands, array, strict=True))
-    here = values["n_unw"] > 0
     limits = {name: _number(value) for name, value in _thresholds(self, thresholds).items()}
-    fails = {
-        name: here & ~(values[name] >= limit if LEAST[name] else values[name] <= limit)
-        for name, limit in limits.items()
-    }
-    times = np.sum(list(fails.values()), axis=0) if fails else np.zeros(here.shape)
-    rows = [
-        _row(name, f"{'>=' if LEAST[name] else '<='} {limits[name]:g}", failed, here)
-        | {"alone": int((failed & (times == 1)).sum()), "median": _median(values[name][here])}
-        for name, failed in fails.items()
-    ]
-    rows.append(_row("all", "", times > 0, here) | {"alone": 0, "median": math.nan})
-    return pd.DataFrame(rows).set_index("index")
+    box, polygon = part_of(self.items, region)
+    image = given if polygon is None else apply("mask_polygon", (given,), {"polygon": polygon, "inside": True})
+    counts = Counts(limits, thin=_thin(grid := _own_pixels(self, box if region is not None else None)))
+    with job("noise_report", grid.height * grid.width, "px", progress=progress) as bar:
+        for window in Windows(image.node, grid):
+            array = Engine.default().render(image.node, window, once=True).array
+            counts.add(dict(zip(given.bands, array, strict=True)), window)
+            bar.update(window.height * window.width)
+    return pd.DataFrame(counts.rows()).set_index("index")
 
 
-def _row(name: str, keeps: str, failed: Any, here: Any) -> dict[str, Any]:
-    share = float(failed.sum() / here.sum()) if here.any() else math.nan
-    return {"index": name, "keeps": keeps, "removed": int(failed.sum()), "share": share}
+def _own_pixels(stack: InterferogramCollection, box: Bounds | None = None) -> Grid:
+    """The pixels that the files share, all or those in a box; else those of the map at the zoom of their size."""
+    grid = union(grids_of(stack.items))
+    if grid is not None:
+        return grid if box is None else inside(grid, box, max(grid.shape))
+    box = part_of(stack.items, None)[0] if box is None else box
+    return region_grid(box, zoom=stack.zoom_at((box[1] + box[3]) / 2))
 
 
-def _median(values: Any) -> float:
-    known = values[~np.isnan(values)]
-    return float(np.median(known)) if known.size else math.nan
+def _thin(grid: Grid) -> int:
+    """Every so many-th row and column is kept for the medians."""
+    return math.ceil(math.sqrt(grid.height * grid.width / MEDIAN_PIXELS))
+
+
+@dataclass(eq=False)
+class Counts:
+    """What the thresholds remove, window after window.
+
+    Parameters
+    ----------
+    limits : mapping of str to float
+        Thresholds by index.
+    thin : int
+        Every so many-th row and column is kept for the medians.
+    """
+
+    limits: Mapping[str, float]
+    thin: int
+    total: int = 0
+    removed: Counter[str] = field(default_factory=Counter)
+    alone: Counter[str] = field(default_factory=Counter)
+    kept: dict[str, list[Floats]] = field(default_factory=dict)
+
+    def add(self, values: Mapping[str, Floats], window: Grid) -> None:
+        """Count the pixels of a window that have any phase."""
+        here = values["n_unw"] > 0
+        self.total += int(here.sum())
+        fails = {
+            name: here & ~(values[name] >= limit if LEAST[name] else values[name] <= limit)
+            for name, limit in self.limits.items()
+        }
+        times = np.sum(list(fails.values()), axis=0) if fails else np.zeros(here.shape)
+        self.removed["all"] += int((times > 0).sum())
+        some = np.s_[-window.row % self.thin :: self.thin, -window.col % self.thin :: self.thin]
+        for name, failed in fails.items():
+            self.removed[name] += int(failed.sum())
+            self.alone[name] += int((failed & (times == 1)).sum())
+            found = values[name][some][here[some]]
+            self.kept.setdefault(name, []).append(found[~np.isnan(found)])
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One for each index, and one of all together."""
+        words = {name: f"{'>=' if LEAST[name] else '<='} {limit:g}" for name, limit in self.limits.items()}
+        return [
+            {
+                "index": name,
+                "keeps": words.get(name, ""),
+                "removed": self.removed[name],
+                "share": self.removed[name] / self.total if self.total else math.nan,
+                "alone": self.alone[name],
+                "median": self._median(name),
+            }
+            for name in (*self.limits, "all")
+        ]
+
+    def _median(self, name: str) -> float:
+        found = np.concatenate(self.kept.get(name, [np.empty(0, np.float32)]))
+        return float(np.median(found)) if found.size else math.nan
 
 
 def _number(threshold: float | Parameter) -> float:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from jeoview.collection.areas import read_area
+from jeoview.catalog import Item
+from jeoview.collection.areas import Geometry, read_area
 from jeoview.collection.corrections import applied, needs_all_pairs
 from jeoview.collection.frames import frames_note
 from jeoview.collection.measures import LoopMeasure, Reading, Survey, survey
@@ -244,13 +245,7 @@ def reading_of(stack: InterferogramCollection, region: Any = None, *, corrected:
         If the region does not meet the stack.
     """
     name, items = originals(stack.name, stack.items)
-    west, south, east, north = zip(*(item.bbox for item in items), strict=True)
-    box: Bounds = (min(west), min(south), max(east), max(north))
-    polygon = None
-    if region is not None:
-        area = read_area(region)
-        polygon = area if isinstance(area, dict) else None
-        box = _common(box, _box_of(area) if isinstance(area, dict) else area)
+    box, polygon = part_of(items, region)
     zoom = min(zoom_for(box, COARSE), stack.zoom_at((box[1] + box[3]) / 2))
     reading = Reading(name, {item.id: item for item in items}, region_grid(box, zoom=zoom), polygon)
     if corrected and stack.corrected:
@@ -258,6 +253,22 @@ def reading_of(stack: InterferogramCollection, region: Any = None, *, corrected:
         reading.correct = lambda image: applied(source, image)
         reading.together = needs_all_pairs(stack)
     return reading
+
+
+def part_of(items: Sequence[Item], region: Any) -> tuple[Bounds, Geometry | None]:
+    """The box of items, or what a region has of it; and the region itself where it is no box.
+
+    Raises
+    ------
+    ParameterError
+        If the region does not meet the items.
+    """
+    west, south, east, north = zip(*(item.bbox for item in items), strict=True)
+    box: Bounds = (min(west), min(south), max(east), max(north))
+    if region is None:
+        return box, None
+    area = read_area(region)
+    return _common(box, _box_of(area) if isinstance(area, dict) else area), area if isinstance(area, dict) else None
 
 
 def _box_of(area: Any) -> Bounds:

@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from jeoview.grid import Grid
+from jeoview.grid import Grid, Lattice
 from jeoview.kernels.noise import NETWORK, bootstrap, consistency, statistics
 from jeoview.operator import BandsInput, Mode, Names, Options, Schema, SeriesInput, constant_unit, operator
 from jeoview.operators.insar_pairs import COHERENCE, PHASE, check_dates, check_pairs, layers, pair_dates, years_since
+from jeoview.projection import is_sensor
+from jeoview.quantities import Later, Window
 from jeoview.raster import Kind
+from jeoview.region import is_finer
 
 
 def _network_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
@@ -69,27 +72,42 @@ def _displacement_only(options: Options, wanted: Names, inputs: tuple[Schema, ..
     return (("displacement",),)
 
 
+@lru_cache(maxsize=256)
+def _own(window: Window, lattice: Lattice) -> Grid | None:
+    return window.grid if is_finer(lattice, window.grid) else None
+
+
+def _own_pixels(options: Options, lattice: Lattice) -> Grid | None:
+    """Those of the files, where the lattice has finer ones: their neighbours are often the same pixel once more."""
+    return None if options["pixels"] is None or is_sensor(lattice.crs) else _own(options["pixels"], lattice)
+
+
 @operator(
     mode=Mode.NEIGHBOURHOOD,
     nodata="own",
     bands=_displacement,
     demand=_displacement_only,
     radius=_one_pixel,
+    own=_own_pixels,
     unit=constant_unit("mm"),
 )
-def spatiotemporal_consistency(series: SeriesInput) -> BandsInput:
+def spatiotemporal_consistency(series: SeriesInput, *, pixels: Annotated[Window | None, Later()] = None) -> BandsInput:
     """How differently a pixel moves from the neighbour that moves most like it (Hanssen et al. 2008; LiCSBAS's stc).
 
     Parameters
     ----------
     series : series
         Band ``displacement`` in metres.
+    pixels : dict of crs, resolution, corner and shape, optional
+        All pixels of the files, as `InterferogramCollection.noise_indices` says them: where those of the map are finer,
+        the neighbours are the files' pixels, and the value is the same at every such zoom.
 
     Returns
     -------
     bands
         ``stc`` in mm: sqrt(mean((d_x(t) - d_x(t-1) - d_y(t) + d_y(t-1))**2)) over neighbouring dates that both pixels
-        have, the least of the eight neighbours y on the screen. Neighbours that are one pixel of the file are passed
+        have, the least of the eight neighbours y. Where pixels of the map are larger than those of the files, or ``pixels`` is
+        not given, they are neighbours on the screen: the lower the zoom, the farther away. Neighbours that are one pixel of the file are passed
         over, as long as there are others. NaN where a pixel or all its neighbours have no two such dates.
     """
     values = np.ascontiguousarray(series.array[:, series.bands.index("displacement")], dtype=np.float32)
