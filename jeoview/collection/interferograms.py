@@ -25,7 +25,7 @@ from jeoview.errors import ParameterError
 from jeoview.graph import digest
 from jeoview.image import Image, apply
 from jeoview.io.products import aria, flatsim, hyp3, licsar, mintpy, opera, pyrate
-from jeoview.io.products.interferograms import SENTINEL_1, Pair, PairOptions, Sign
+from jeoview.io.products.interferograms import SENTINEL_1, PairOptions, Sign
 from jeoview.progress import Watch
 from jeoview.projection import Bounds, is_geographic
 from jeoview.quantities import METRES_PER_DEGREE, Window
@@ -94,7 +94,7 @@ class InterferogramCollection:
         name: str | None = None,
         nodata: float | None = 0.0,
         coherence_scale: float = 1.0,
-        baselines: Mapping[Pair, float] | None = None,
+        baselines: Mapping[Any, float] | None = None,
     ) -> InterferogramCollection:
         """A stack of georeferenced files with both dates in their names or folders.
 
@@ -112,20 +112,20 @@ class InterferogramCollection:
             Stored phase that means "no data".
         coherence_scale : float
             What stored coherence is multiplied by: 1 where it is 0 to 1, ``1 / 255`` for bytes.
-        baselines : mapping of (date, date) to float, optional
-            Perpendicular baselines in metres.
+        baselines : mapping of pair to float, optional
+            Perpendicular baselines in metres; a pair is (date, date), dates or text, or its name ``"20180106_20180130"``.
 
         Raises
         ------
         SourceError
             If no file matches, a name has no two dates, or a file is broken.
         ParameterError
-            If coherence cannot be 0 to 1 at this scale.
+            If coherence is not 0 to 1 at this scale (a sample of the pixels is read), or a baseline is of no pair.
 
         Warns
         -----
         UserWarning
-            If pairs have no file of coherence, though a pattern of it is given.
+            If pairs have no coherence though a pattern is given, phase looks wrapped, or files do not share their pixels.
         """
         options = PairOptions(wavelength, sign, nodata, None, coherence_scale, baselines or {})
         asked = as_path(unwrapped, "from_files")

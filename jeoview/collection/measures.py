@@ -194,6 +194,9 @@ class Reading:
 
     def _prepared(self, image: Image) -> Image:
         image = self.correct(image) if self.correct else image
+        needed = tuple(band for band in (PHASE, COHERENCE) if band in image.bands)
+        if len(needed) < len(image.bands):
+            image = image[needed]
         if self.polygon is None:
             return image
         return apply("mask_polygon", (image,), {"polygon": self.polygon, "inside": True})

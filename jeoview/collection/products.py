@@ -13,6 +13,7 @@ from jeoview.collection.files import as_path, register
 from jeoview.collection.frames import join_frames
 from jeoview.collection.frozen import freeze, freeze_pairs, user_catalog
 from jeoview.collection.network import dates_of, subsets
+from jeoview.collection.opening import check_places, check_values
 from jeoview.collection.said import warn_of_gaps
 from jeoview.collection.stack import originals
 from jeoview.errors import CollectionError, ParameterError, SourceError, warn
@@ -20,7 +21,7 @@ from jeoview.graph import digest
 from jeoview.image import Image, apply
 from jeoview.io.etag import file_etag
 from jeoview.io.products import licsbas, opera
-from jeoview.io.products.interferograms import PairOptions, pair_items
+from jeoview.io.products.interferograms import PairOptions, check_baselines, pair_items
 from jeoview.io.products.results import result_of
 from jeoview.io.products.stacks import LOS, SUFFIX, Result, Stack
 from jeoview.io.write import BandText, CogProfile, write_cog
@@ -54,7 +55,9 @@ def register_stack(folder: str | Path, name: str | None, read: Callable[[Path, s
     title = name or (root.stem if root.is_file() else root.name)
     stack, catalog = read(root, title, **options), user_catalog()
     known = catalog.search(Query(title)) if title in catalog.collections() else []
-    register(title, f"Interferograms {title}", join_frames(stack.pairs, {item.id: item for item in known}, title))
+    pairs = join_frames(stack.pairs, {item.id: item for item in known}, title)
+    check_places(pairs, title)
+    register(title, f"Interferograms {title}", pairs)
     if stack.geometry or title + SUFFIX in catalog.collections():
         register(title + SUFFIX, f"Geometry of {title}", list(stack.geometry))
     return title
@@ -67,7 +70,10 @@ def register_pairs(name: str, unwrapped: Sequence[Path], coherence: Sequence[Pat
     ------
     SourceError
         As `pair_items`.
+    ParameterError
+        As `check_values`, or if there are baselines of other pairs.
     """
+    check_baselines(options.baselines, unwrapped)
     items = pair_items(name, unwrapped, coherence, options)
     without = [item.id for item in items if "coherence" not in item.bands]
     if coherence and without:
@@ -75,6 +81,8 @@ def register_pairs(name: str, unwrapped: Sequence[Path], coherence: Sequence[Pat
             f"from_files: {len(without)} of {len(items)} pairs have no file of coherence, the first {without[0]}: weights, "
             "masks and means of coherence leave them out",
         )
+    check_values(items, "from_files")
+    check_places(items, "from_files")
     register(name, f"Interferograms {name}", items)
     return name
 
@@ -107,6 +115,12 @@ def geometry_of(collection: str, height: Image | float = 0.0) -> Image:
     if any(one.properties.get("jeoview:heights") != heights for one in items):
         raise CollectionError(
             f"the frames of {collection!r} have cubes of angles at different heights; open each in a folder of its own"
+        )
+    if not heights and "incidence" in item.bands:
+        raise CollectionError(
+            f"the interferograms {collection!r} came with the incidence alone, no unit vectors: its cosine is the share of vertical "
+            f"motion along the line of sight, jeoview.ImageCollection({item.collection!r})['incidence']; motion east needs the "
+            "azimuth too (HyP3's lv_phi)"
         )
     if not heights:
         raise CollectionError(

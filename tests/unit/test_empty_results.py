@@ -79,7 +79,9 @@ def test_a_first_date_that_covers_a_part_is_said_and_the_rest_has_counts(tmp_pat
     pairs = {"20200101_20200131": 20, "20200131_20200301": 40, "20200131_20200331": 40, "20200301_20200331": 40}
     for name, width in pairs.items():
         days = np.diff([np.datetime64(f"{day[:4]}-{day[4:6]}-{day[6:]}") for day in name.split("_")]).astype(float)[0]
-        values = np.broadcast_to(np.linspace(0.001, 0.01, 40)[:width] * days, (1, 30, width)).astype(np.float32)
+        # A pair keeps an arbitrary constant; without it this phase would look like coherence.
+        per_day = np.linspace(0.001, 0.01, 40)[:width]
+        values = np.broadcast_to(per_day * days + 2.0, (1, 30, width)).astype(np.float32)
         profile: dict[str, Any] = {"driver": "GTiff", "width": width, "height": 30, "count": 1, "dtype": "float32"}
         place = from_origin(10, 45, 0.001, 0.001)
         with rasterio.open(tmp_path / f"{name}_unw.tif", "w", transform=place, crs="EPSG:4326", **profile) as file:
@@ -195,9 +197,13 @@ def test_coherence_above_one_is_refused_or_said(tmp_path: Path) -> None:
     assert found["coherence"].tolist() == pytest.approx([0.8, 0.8])
     write_coherence(tmp_path, names[0], 204, "float32")
     write_coherence(tmp_path, names[1], 0.8, "float32")
-    wrong = InterferogramCollection.from_files(*patterns, name="floats")
-    with pytest.warns(UserWarning, match=r"coherence of 1 of 2 pairs is above 1 \(20200101_20200113: 204\)"):
-        wrong.measures()
+    with pytest.raises(ParameterError, match=r"20200101_20200113_cc\.tif holds 204 to 204.*1/255 for bytes"):
+        InterferogramCollection.from_files(*patterns, name="floats")
+    # So little above may come of interpolation.
+    write_coherence(tmp_path, names[0], 1.04, "float32")
+    near = InterferogramCollection.from_files(*patterns, name="floats")
+    with pytest.warns(UserWarning, match=r"coherence of 1 of 2 pairs is above 1 \(20200101_20200113: 1.04\)"):
+        near.measures()
 
 
 def test_pairs_without_coherence_are_named(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import rasterio
 from numpy.typing import NDArray
 
 import jeoview as jv
@@ -424,6 +425,25 @@ def test_bursts_are_joined(tmp_path: Path) -> None:
     np.testing.assert_array_equal(height[[50, 150, 250], 5], [100.0, 101.0, 102.0])
     assert np.isfinite(render(stack.geometry(), grid)).all()
     check_seams(stack.image(), region_grid(stack.items[0].bbox, zoom=12), 53)
+
+
+def test_wrapped_phase_of_bursts_is_joined_as_it_is(tmp_path: Path) -> None:
+    bursts(tmp_path, World.of(4))
+    for path in tmp_path.rglob("*_unw_phase.tif"):
+        with rasterio.open(path) as file:
+            stored, profile = file.read(), file.profile
+        with rasterio.open(path.with_name(path.name.replace("unw_phase", "wrapped_phase")), "w", **profile) as file:
+            file.write(np.where(stored == 0, 0, np.angle(np.exp(1j * stored))).astype(np.float32))
+    stack = jv.InterferogramCollection.from_hyp3(tmp_path, "bursts")
+    grid = Grid(Lattice("EPSG:32632", UTM[2:], *UTM[:2]), 0, 0, 320, COLS)
+    phase, wrapped = (render(stack.image()[band], grid)[:, 0] for band in ("unwrapped", "wrapped"))
+    assert np.isfinite(wrapped).mean() > 0.95
+    # What is added to the unwrapped phase of a burst is about its unwrapping, and not this band's matter.
+    off = np.angle(np.exp(1j * (phase - wrapped)))[0]
+    for rows in (slice(10, 90), slice(130, 190), slice(230, 310)):
+        assert np.nanstd(np.exp(1j * off[rows])) < 1e-4
+    assert np.nanmax(np.abs(wrapped)) <= np.pi + 1e-6
+    check_seams(stack.image()["wrapped"], region_grid(stack.items[0].bbox, zoom=12), 53)
 
 
 def test_one_burst_is_a_stack_as_any_other(tmp_path: Path) -> None:

@@ -359,6 +359,120 @@ def test_licsar_coherence_of_old_and_new_files_in_one_frame(tmp_path: Path) -> N
     assert np.isnan(found[0, 0, 0])
 
 
+WRAPPED = "rad (wrapped)"
+
+
+def wrapped_of(phase: Array) -> Array:
+    """As the products store it: 0 is no data."""
+    return np.angle(np.exp(1j * phase)).astype(np.float32)
+
+
+def licsar_with_wrapped(root: Path) -> Path:
+    frame = licsar_frame(root)
+    for path in frame.rglob("*.geo.unw.tif"):
+        values = wrapped_of(made.ramp() * 9)
+        values[5, 5] = 0.0
+        made.write_tif(path.with_name(path.name.replace("unw", "diff_pha")), values)
+    return frame
+
+
+def test_wrapped_phase_beside_the_unwrapped_one_is_a_band(tmp_path: Path) -> None:
+    stack = jv.InterferogramCollection.from_licsar(licsar_with_wrapped(tmp_path))
+    image = stack.image()
+    assert image.bands == ("unwrapped", "coherence", "wrapped")
+    wrapped = image["wrapped"]
+    assert [image[band].unit for band in image.bands] == ["rad", "", WRAPPED]
+    expected = wrapped_of(made.ramp() * 9)
+    expected[5, 5] = np.nan
+    np.testing.assert_allclose(render(wrapped)[0, 0], expected, atol=1e-6)
+    with pytest.raises(ParameterError, match="numbers that wrap around have no mean"):
+        wrapped.mean()
+    first = wrapped.first()
+    assert np.isfinite(render(first.goldstein())).any()
+    assert render(first.unwrap(region="view")).shape == (2, made.HEIGHT, made.WIDTH)
+
+
+def test_what_lies_beside_a_pair_disturbs_no_inversion(tmp_path: Path) -> None:
+    """The same numbers with and without it, also where the file is gone or broken."""
+    place: dict[str, Any] = {"lon": made.WEST + 0.0005, "lat": made.NORTH - 0.0005}
+    plain = jv.InterferogramCollection.from_licsar(licsar_frame(tmp_path / "plain"), "plain").reference(**place)
+    frame = licsar_with_wrapped(tmp_path / "more")
+    stack = jv.InterferogramCollection.from_licsar(frame, "more").reference(**place)
+    (broken, *_) = beside = sorted(frame.rglob("*.geo.diff_pha.tif"))
+    for path in beside:
+        path.unlink()
+    for how in ("none", "coherence"):
+        found, expected = (render(one.invert(weight=how)) for one in (stack, plain))
+        np.testing.assert_array_equal(found, expected)
+    assert stack.measures(progress=False)["unwrapped"].tolist() == [1.0, 1.0]
+    broken.write_bytes(b"no picture")
+    with pytest.warns(UserWarning, match=rf"has no band 'wrapped': .*{broken.name}"):
+        again = jv.InterferogramCollection.from_licsar(frame, "again").reference(**place)
+    np.testing.assert_array_equal(render(again.invert()), render(plain.invert()))
+
+
+def test_a_finer_file_beside_a_pair_does_not_move_it(tmp_path: Path) -> None:
+    made.write_tif(tmp_path / "CNES_InU_geo_20200101_20200113_8rlks.tif", made.ramp())
+    for looks, size in (("2rlks", 4), ("8rlks", 1)):
+        values = np.kron(wrapped_of(made.ramp()), np.ones((size, size), np.float32))
+        step = made.STEP / size
+        for kind in ("InW", "InWF"):
+            if (kind, looks) != ("InWF", "8rlks"):
+                path = tmp_path / f"CNES_{kind}_geo_20200101_20200113_{looks}.tif"
+                made.write_tif(path, values, origin=(made.WEST, made.NORTH, step, step))
+    made.write_tif(tmp_path / "CNES_APS_geo_20200101_20200113_8rlks.tif", made.ramp())
+    stack = jv.InterferogramCollection.from_flatsim(tmp_path, "flatsim")
+    (item,) = stack.items
+    assert list(item.bands) == ["unwrapped", "wrapped", "wrapped_filtered", "atmosphere"]
+    assert item.properties["proj:shape"] == [made.HEIGHT, made.WIDTH]
+    assert [item.bands[name].shape for name in ("wrapped", "wrapped_filtered")] == [(6, 8), (24, 32)]
+    assert [stack.image()[name].unit for name in item.bands] == ["rad", WRAPPED, WRAPPED, "rad"]
+    np.testing.assert_array_equal(render(stack.image()["atmosphere"])[0, 0], made.ramp())
+
+
+def test_what_lies_beside_a_pair_of_hyp3(tmp_path: Path) -> None:
+    stem = "S1AA_20200101T170000_20200113T170000_VVP012_INT80_G_ueF_AB12"
+    made.write_tif(tmp_path / f"{stem}_unw_phase.tif", made.ramp())
+    made.write_tif(tmp_path / f"{stem}_wrapped_phase.tif", wrapped_of(made.ramp()))
+    made.write_tif(tmp_path / f"{stem}_amp.tif", made.ramp())
+    water = np.ones((6, 8), np.uint8)
+    water[0] = 0
+    made.write_tif(tmp_path / f"{stem}_water_mask.tif", water)
+    made.write_tif(tmp_path / f"{stem}_inc_map.tif", np.full((6, 8), 0.5, np.float32))
+    made.write_tif(tmp_path / f"{stem}_inc_map_ell.tif", np.full((6, 8), 0.7, np.float32))
+    stack = jv.InterferogramCollection.from_hyp3(tmp_path, "hyp3")
+    image = stack.image()
+    assert image.bands == ("unwrapped", "wrapped", "amplitude", "water_mask")
+    np.testing.assert_array_equal(render(image["wrapped"])[0, 0], wrapped_of(made.ramp()))
+    land = render(image["unwrapped"].mask(image["water_mask"]))[0, 0]
+    assert np.isnan(land[0]).all()
+    np.testing.assert_array_equal(land[1:], made.ramp()[1:])
+    with pytest.raises(CollectionError, match=r"incidence alone.*cosine.*'hyp3-geometry'.*lv_phi"):
+        stack.geometry()
+    angles = jv.ImageCollection("hyp3-geometry").mosaic()
+    np.testing.assert_allclose(render(angles[["incidence", "local_incidence"]])[:, 1, 1], [0.7, 0.5], rtol=1e-6)
+    made.write_tif(tmp_path / f"{stem}_lv_theta.tif", np.full((6, 8), math.radians(51.0), np.float32))
+    made.write_tif(tmp_path / f"{stem}_lv_phi.tif", np.full((6, 8), math.radians(-168.0), np.float32))
+    again = jv.InterferogramCollection.from_hyp3(tmp_path, "again")
+    np.testing.assert_allclose(render(again.geometry())[:, 1, 1], unit_vector(39.0, -168.0), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["20200101_20200113.geo.diff_pha.tif", "S1AA_20200101T1_20200113T1_wrapped_phase.tif", "CNES_InWF_geo_20200101_20200113_8rlks.tiff"],
+)  # fmt: skip
+def test_a_file_of_wrapped_phase_opened_alone_is_marked(tmp_path: Path, name: str) -> None:
+    values = wrapped_of(made.ramp() * 9)
+    values[2, 2] = 0.0
+    path = made.write_tif(tmp_path / name, values)
+    image = jv.open(path)
+    assert image.unit == WRAPPED
+    assert np.isnan(render(image)[0]).sum() == 1
+    with pytest.raises(ParameterError, match="numbers that wrap around have no mean"):
+        jv.ImageCollection.from_files(str(path)).mean()
+    assert jv.open(path, unit="rad").unit == "rad"
+
+
 def test_hyp3_look_vectors(tmp_path: Path) -> None:
     stem = "S1AA_20200101T170000_20200113T170000_VVP012_INT80_G_ueF_AB12"
     folder = tmp_path / stem

@@ -267,12 +267,18 @@ def test_baselines_are_numbers_of_pairs(data_dir: Path) -> None:
     files = str(data_dir / "pyrate-cropa-mexico" / "**" / "*_unw.tif")
     pair = dt.date(2018, 1, 6), dt.date(2018, 1, 30)
     wrong: dict[str, Any] = {
-        r"\('2018-01-06', '2018-01-30'\) is no pair": {("2018-01-06", "2018-01-30"): 3.0},
-        "is no pair": {(dt.datetime(2018, 1, 6, tzinfo=dt.UTC), dt.datetime(2018, 1, 30, tzinfo=dt.UTC)): 3.0},
+        r"\('2018-01-06', 'soon'\) is no pair; expected \(earlier, later\)": {("2018-01-06", "soon"): 3.0},
+        "is no pair": {pair[::-1]: 3.0},
+        "'20180106' is no pair": {"20180106": 3.0},
+        "0 is no pair": {0: 3.0},
+        "the pair 20180106_20180130 stands twice": {pair: 3, "20180106_20180130": 4},
+        "1 of 2 are of pairs that no file is of \\(20180106_20180131\\)": {pair: 3, "20180106_20180131": 4},
         "that of 20180106_20180130 is 'x'; expected a number": {pair: "x"},
         "baselines are 3": 3,
     }
     for words, given in wrong.items():
         with pytest.raises(ParameterError, match=words):
             InterferogramCollection.from_files(files, baselines=given)
-    assert InterferogramCollection.from_files(files, baselines={pair: 3}).pairs()["bperp"][0] == 3
+    times = tuple(dt.datetime(day.year, day.month, day.day, 12, tzinfo=dt.UTC) for day in pair)
+    for key in (pair, times, ("2018-01-06", "20180130"), "20180106_20180130", "2018-01-06/2018-01-30"):
+        assert InterferogramCollection.from_files(files, baselines={key: 3}).pairs()["bperp"][0] == 3

@@ -85,7 +85,8 @@ def test_files_of_other_extents_share_their_pixels(tmp_path: Path) -> None:
 
 
 def test_files_that_do_not_share_their_pixels_are_read_on_the_map(tmp_path: Path) -> None:
-    stack, arrays = stack_of(tmp_path, [(0, 0), (0.4, 0)])
+    with pytest.warns(UserWarning, match="1 of 2 pairs lie on other pixels"):
+        stack, arrays = stack_of(tmp_path, [(0, 0), (0.4, 0)])
     assert union(grids_of(stack.items)) is None
     chosen = stack.reference(*place_of(30.5, 40.5), pixels=15)
     assert isinstance(region_of(chosen), tuple)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from jeoview.catalog.items import Band, CollectionInfo, Item
 from jeoview.catalog.times import format_time
-from jeoview.errors import ParameterError, RefusedError, SourceError
+from jeoview.errors import ParameterError, RefusedError, SourceError, warn
 from jeoview.io.etag import file_etag
 from jeoview.io.inspect import FileInfo, inspect
 
@@ -145,6 +145,20 @@ def make_item(
     bands = {file.band.name: _complete(file, known[file.variable]) for file in files}
     placed = {**place(finest), **properties}
     return Item(collection, item_id, format_time(time), finest.bbox, finest.geometry, placed, bands)
+
+
+def with_bands(item: Item, files: Iterable[BandFile]) -> Item:
+    """The item with bands of files that lie beside its own; it stays where it is, whatever pixels these have.
+
+    A file that cannot be read is left out with a warning: nobody needs it until its band is asked for.
+    """
+    bands = dict(item.bands)
+    for file in files:
+        try:
+            bands[file.band.name] = _complete(file, inspect(*file.variable))
+        except (SourceError, RefusedError) as error:
+            warn(f"{item.id} has no band {file.band.name!r}: {error}")
+    return replace(item, bands=bands)
 
 
 def place(header: FileInfo) -> dict[str, Any]:

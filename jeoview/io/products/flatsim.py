@@ -16,8 +16,8 @@ from jeoview.catalog.items import Band, CollectionInfo, Item
 from jeoview.catalog.times import parse_time
 from jeoview.errors import SourceError
 from jeoview.io.inspect import FileInfo, inspect
-from jeoview.io.products.common import BandFile, Headers, make_item, read_text
-from jeoview.io.products.interferograms import SENTINEL_1, Pair, PairOptions, pair_items, pair_of
+from jeoview.io.products.common import BandFile, Headers, make_item, read_text, with_bands
+from jeoview.io.products.interferograms import SENTINEL_1, Pair, PairOptions, name_of, pair_items, pair_of, wrapped_band
 from jeoview.io.products.stacks import LOS, Result, Stack, day_of, geometry_item, midnight, phase_to_metres
 
 TITLE = "FLATSIM interferograms"
@@ -25,6 +25,7 @@ COLLECTIONS: Mapping[str, CollectionInfo] = {}
 SIGN = "phase, displacement and velocity in radians, positive away (FLATSIM)"
 _NAME = re.compile(r"CNES_([A-Za-z-]+)_(?:([a-z]+)_)?.*\.tiff?", re.ASCII)
 _DAY = re.compile(r"(?<![\d.])(?:19|20)\d{6}(?![\d.])")
+_LOOKS = re.compile(r"_\d+rlks", re.ASCII)
 # Bands of the quality files, in their order.
 _QUALITY = {
     "Net": ("rms_misclosure", "pair_count", "date_count", "triplet_coherence", "triplet_bias"),
@@ -45,6 +46,8 @@ def recognise(folder: Path) -> list[Item] | None:
 def stack(folder: Path, collection: str) -> Stack:
     """Return the pairs ``CNES_InU_*`` and ``CNES_Coh_*`` below a folder, and the geometry of ``CNES_CosENU_*``.
 
+    ``InW``, ``InWF`` and ``APS`` of a pair are its bands ``wrapped``, ``wrapped_filtered`` and ``atmosphere`` (rad).
+
     Raises
     ------
     SourceError
@@ -54,7 +57,7 @@ def stack(folder: Path, collection: str) -> Stack:
     if not phases:
         raise SourceError(f"{folder.name}: no geocoded FLATSIM interferogram such as CNES_InU_geo_D1_D2_8rlks.tif")
     options = PairOptions(baselines=_baselines(folder, phases), properties={"jeoview:sign": SIGN})
-    pairs = pair_items(collection, phases, _below(folder, "Coh"), options)
+    pairs = _with_more(folder, pair_items(collection, phases, _below(folder, "Coh"), options))
     files = [
         BandFile(Band(name, "", index=i, scale=-1.0, nodata=0.0), path)
         for path in _below(folder, "CosENU")[:1]
@@ -62,6 +65,36 @@ def stack(folder: Path, collection: str) -> Stack:
     ]
     text = "CosENU: unit vector from satellite to ground (FLATSIM), turned round"
     return Stack(pairs, geometry_item(collection, files, parse_time(pairs[0].datetime), text))
+
+
+def _with_more(folder: Path, pairs: list[Item]) -> list[Item]:
+    """The pairs with what else lies there of them; of several resolutions that of the unwrapped phase, else the first."""
+    bands = {
+        "InW": wrapped_band(),
+        "InWF": wrapped_band("wrapped_filtered"),
+        "APS": Band("atmosphere", "", nodata=0.0, unit="rad"),
+    }
+    found: dict[tuple[str, str], list[Path]] = {}
+    for kind in bands:
+        for path in _below(folder, kind):
+            if pair := pair_of(path):
+                found.setdefault((name_of(pair), kind), []).append(path)
+    return [
+        with_bands(
+            item,
+            [
+                BandFile(band, _alike(item, paths))
+                for kind, band in bands.items()
+                if (paths := found.get((item.id, kind)))
+            ],
+        )
+        for item in pairs
+    ]
+
+
+def _alike(item: Item, paths: list[Path]) -> Path:
+    looks = _LOOKS.search(item.bands["unwrapped"].href)
+    return next((path for path in paths if looks and looks[0] in path.name), paths[0])
 
 
 def _baselines(folder: Path, phases: list[Path]) -> dict[Pair, float]:

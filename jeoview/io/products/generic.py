@@ -33,6 +33,10 @@ SENSORS: Mapping[str, Mapping[str, str]] = {
 }
 # Only whole days that stand alone: a wrong guess is worse than none.
 GUESSED_DATES = ("%Y%m%dT%H%M%S", "%Y-%m-%dT%H:%M:%S", "%Y%m%d_%H%M%S", "%Y%m%d", "%Y-%m-%d", "%Y_%m_%d", "%Y.%m.%d")
+# LiCSAR, HyP3, FLATSIM.
+_WRAPPED_FILE = re.compile(
+    r".*\.geo\.diff_(unfiltered_)?pha\.tif|S1.*_wrapped_phase\.tif|CNES_InWF?_.*\.tiff?", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class FileOptions:
         Unit of the data bands' values.
     wrapped : bool or tuple of str
         Whether the data bands, or which of them, are wrapped phase in rad: it is then resampled as phasors, and what
-        averages numbers refuses it.
+        averages numbers refuses it. Files that LiCSAR, HyP3 or FLATSIM name so are, unless a unit is given.
     """
 
     bands: tuple[str, ...] = ()
@@ -152,8 +156,8 @@ def _band(name: str, stored: FileBand, header: FileInfo, options: FileOptions, f
         common_name=known.get(name) or (name if name in COMMON_NAMES else None),
         scale=(stored.scale if options.scale is None else float(options.scale)) if own else 1.0,
         offset=(stored.offset if options.offset is None else float(options.offset)) if own else 0.0,
-        nodata=float(options.nodata) if options.nodata is not None and own else stored.nodata,
-        unit=_unit(name, stored, options) if own else "",
+        nodata=_nodata(stored, options, file[0]) if own else stored.nodata,
+        unit=_unit(name, stored, options, file[0]) if own else "",
         role="data" if own else "quality",
         etag=file[1],
         quality=quality,
@@ -163,10 +167,23 @@ def _band(name: str, stored: FileBand, header: FileInfo, options: FileOptions, f
     )
 
 
-def _unit(name: str, stored: FileBand, options: FileOptions) -> str:
+def _unit(name: str, stored: FileBand, options: FileOptions, file: str) -> str:
     if options.wrapped if isinstance(options.wrapped, bool) else name in options.wrapped:
         return WRAPPED
+    if options.unit is None and _is_wrapped(stored, file):
+        return WRAPPED
     return stored.unit if options.unit is None else options.unit
+
+
+def _nodata(stored: FileBand, options: FileOptions, file: str) -> float | None:
+    if options.nodata is not None:
+        return float(options.nodata)
+    return 0.0 if stored.nodata is None and options.unit is None and _is_wrapped(stored, file) else stored.nodata
+
+
+def _is_wrapped(stored: FileBand, file: str) -> bool:
+    """Whether a product names a file so that its first band is wrapped phase, 0 where there is none."""
+    return stored.index == 1 and bool(_WRAPPED_FILE.fullmatch(Path(file).name))
 
 
 def band_names(bands: Sequence[FileBand], given: Sequence[str] = ()) -> list[str]:

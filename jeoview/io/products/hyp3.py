@@ -16,8 +16,8 @@ from jeoview.catalog.items import Band, CollectionInfo, Item
 from jeoview.catalog.times import parse_time
 from jeoview.errors import SourceError
 from jeoview.io.inspect import inspect
-from jeoview.io.products.common import BandFile, make_item, read_text
-from jeoview.io.products.interferograms import Pair, PairOptions, pair_items, pair_of
+from jeoview.io.products.common import BandFile, make_item, read_text, with_bands
+from jeoview.io.products.interferograms import Pair, PairOptions, pair_items, pair_of, wrapped_band
 from jeoview.io.products.stacks import BURST, Result, Stack, angle_band, by_part, geometry_item, midnight, spread
 
 TITLE = "HyP3 interferograms"
@@ -111,7 +111,21 @@ def _pairs(folder: Path, phases: Sequence[Path], collection: str) -> list[Item]:
         for ending in ("_corr.tif", "_conncomp.tif")
     ]
     options = PairOptions(baselines=_baselines(folder, phases))
-    return [_of_burst(item) for item in pair_items(collection, phases, beside[0], options, components=beside[1])]
+    return [
+        _with_more(_of_burst(item)) for item in pair_items(collection, phases, beside[0], options, components=beside[1])
+    ]
+
+
+def _with_more(item: Item) -> Item:
+    """The bands that an order may have beside: wrapped phase, amplitude, and where there is water (0)."""
+    phase = Path(item.bands["unwrapped"].href)
+    bands = {
+        "wrapped_phase": wrapped_band(),
+        "amp": Band("amplitude", "", nodata=0.0),
+        "water_mask": Band("water_mask", "", role="quality"),
+    }
+    files = [BandFile(band, _beside(phase, f"_{name}.tif")) for name, band in bands.items()]
+    return with_bands(item, [file for file in files if file.path.is_file()])
 
 
 def _of_burst(item: Item) -> Item:
@@ -144,7 +158,11 @@ def _geometry_files(phase: Path) -> list[tuple[Path, Band]]:
         "lv_theta": angle_band("incidence", "elevation_radians", nodata=0.0),
         "lv_phi": angle_band("azimuth", "azimuth_east_radians", nodata=0.0),
         "dem": Band("height", "", unit="m"),
+        "inc_map": angle_band("local_incidence", "incidence_radians", nodata=0.0),
     }
+    if not _beside(phase, "_lv_theta.tif").is_file():
+        # From the normal of the ellipsoid, as lv_theta is from its plane.
+        bands["inc_map_ell"] = angle_band("incidence", "incidence_radians", nodata=0.0)
     return [(_beside(phase, f"_{name}.tif"), band) for name, band in bands.items()]
 
 

@@ -20,7 +20,7 @@ from jeoview.catalog.times import format_time
 from jeoview.errors import ParameterError, SourceError
 from jeoview.io.inspect import inspect
 from jeoview.io.products.common import BandFile, make_item
-from jeoview.quantities import number, short
+from jeoview.quantities import WRAPPED, number, short
 
 # Property of pairs that a product brings relative to a place of its own: they keep no arbitrary constant.
 REFERENCED = "jeoview:referenced"
@@ -46,7 +46,7 @@ class PairOptions:
         1 where coherence is 0 to 1, 1 / 255 where it is stored as a byte; None asks each file: bytes are 0 to 255, of which
         0 is no data, other numbers 0 to 1.
     baselines : mapping of (date, date) to float
-        Perpendicular baseline in metres.
+        Perpendicular baseline in metres; dates may be text, and so may the pair: ``"20180106_20180130"``.
     properties : mapping
         More of every item, for instance ``jeoview:track``.
     """
@@ -67,20 +67,64 @@ class PairOptions:
         check_wavelength(self.wavelength)
         if self.coherence_scale is not None:
             number(self.coherence_scale, "coherence_scale (1 where coherence is 0 to 1, 1/255 for bytes)", 1e-6, 1)
-        _check_baselines(self.baselines)
+        object.__setattr__(self, "baselines", _by_days(self.baselines))
 
 
-def _check_baselines(baselines: object) -> None:
-    """Refuse baselines that would silently belong to no pair."""
+def _by_days(baselines: object) -> dict[Pair, float]:
+    """Baselines by the days of their pairs, which may be written in several ways.
+
+    Raises
+    ------
+    ParameterError
+        If a key is no pair, a pair stands twice, or a baseline is no number: it would silently belong to none.
+    """
     if not isinstance(baselines, Mapping):
         raise ParameterError(f"baselines are {short(baselines)}; expected {{(date, date): metres}}")
-    for pair, metres in baselines.items():
-        # A datetime is a date too, and equal to none.
-        if not isinstance(pair, tuple) or [type(day) for day in pair] != [dt.date, dt.date] or not pair[0] < pair[1]:
+    found: dict[Pair, float] = {}
+    for key, metres in baselines.items():
+        days = [_day(part) for part in (re.split("[_/]", key) if isinstance(key, str) else _parts(key))]
+        if len(days) != 2 or days[0] is None or days[1] is None or not days[0] < days[1]:
             raise ParameterError(
-                f"baselines: {short(pair)} is no pair; expected (earlier, later), two datetime.date such as date(2018, 1, 6)"
+                f"baselines: {short(key)} is no pair; expected (earlier, later), two dates such as date(2018, 1, 6) or "
+                "'2018-01-06', or a name such as '20180106_20180130'"
             )
-        number(metres, f"baselines: that of {name_of(pair)}")
+        pair = days[0], days[1]
+        if pair in found:
+            raise ParameterError(f"baselines: the pair {name_of(pair)} stands twice")
+        found[pair] = float(number(metres, f"baselines: that of {name_of(pair)}"))
+    return found
+
+
+def _parts(key: object) -> tuple[object, ...]:
+    return key if isinstance(key, tuple) else ()
+
+
+def _day(value: object) -> dt.date | None:
+    """A day that is written in one of the usual ways; a time is one of its day."""
+    if isinstance(value, dt.date):
+        return value.date() if isinstance(value, dt.datetime) else value
+    try:
+        return dt.datetime.strptime(str(value).replace("-", ""), "%Y%m%d").replace(tzinfo=dt.UTC).date()
+    except ValueError:
+        return None
+
+
+def check_baselines(baselines: Mapping[Pair, float], unwrapped: Iterable[Path]) -> None:
+    """Refuse baselines of pairs that no file is of.
+
+    Raises
+    ------
+    ParameterError
+        Which names some.
+    """
+    there = {pair for path in unwrapped if (pair := pair_of(path))}
+    foreign = [name_of(pair) for pair in sorted(set(baselines) - there)]
+    if foreign and there:
+        some = ", ".join(foreign[:3]) + (" ..." if len(foreign) > 3 else "")
+        raise ParameterError(
+            f"baselines: {len(foreign)} of {len(baselines)} are of pairs that no file is of ({some}); the files are of "
+            f"{name_of(min(there))} ... {name_of(max(there))}"
+        )
 
 
 def check_wavelength(value: object) -> None:
@@ -206,6 +250,11 @@ def _check_whole_numbers(coherence: Path, scale: float) -> None:
             f"{coherence.name} holds whole numbers ({stored}), and coherence is 0 to 1: give coherence_scale=, the coherence of "
             "one step; 1/255 for bytes"
         )
+
+
+def wrapped_band(name: str = "wrapped", sign: Sign = "away") -> Band:
+    """A band of wrapped phase, turned to our sign as the unwrapped one beside it; 0 is no data."""
+    return Band(name, "", nodata=0.0, unit=WRAPPED, scale=1.0 if sign == "away" else -1.0)
 
 
 def read_baselines(table: Path) -> dict[Pair, float]:

@@ -15,8 +15,8 @@ from typing import Any
 from jeoview.catalog.items import Band, CollectionInfo, Item
 from jeoview.catalog.times import parse_time
 from jeoview.errors import SourceError
-from jeoview.io.products.common import BandFile, read_text
-from jeoview.io.products.interferograms import Pair, PairOptions, pair_items, pair_of
+from jeoview.io.products.common import BandFile, read_text, with_bands
+from jeoview.io.products.interferograms import Pair, PairOptions, pair_items, pair_of, wrapped_band
 from jeoview.io.products.stacks import Stack, day_of, geometry_item, vector_files
 
 TITLE = "LiCSAR interferograms"
@@ -50,7 +50,7 @@ def frame_of(folder: Path) -> str:
 def stack(folder: Path, collection: str) -> Stack:
     """Return the pairs ``*.geo.unw.tif`` and ``*.geo.cc.tif`` below a folder, and the frame's geometry.
 
-    ``baselines`` and ``metadata.txt`` are read where they are there.
+    ``*.geo.diff_pha.tif`` beside the unwrapped phase is the band ``wrapped``. ``baselines`` and ``metadata.txt`` are read where they are there.
 
     Raises
     ------
@@ -62,8 +62,14 @@ def stack(folder: Path, collection: str) -> Stack:
         raise SourceError(f"{folder.name}: no LiCSAR interferogram such as GEOC/D1_D2/D1_D2.geo.unw.tif below it")
     # Older files store 0 to 1, newer ones bytes; a frame that was made over the years has both.
     options = PairOptions(coherence_scale=None, baselines=_baselines(folder, phases), properties=_properties(folder))
-    pairs = pair_items(collection, phases, coherences, options)
+    pairs = [_with_wrapped(item) for item in pair_items(collection, phases, coherences, options)]
     return Stack(pairs, _geometry(folder, collection, pairs[0]))
+
+
+def _with_wrapped(item: Item) -> Item:
+    phase = Path(item.bands["unwrapped"].href)
+    beside = phase.with_name(phase.name.replace(".geo.unw.tif", ".geo.diff_pha.tif"))
+    return with_bands(item, [BandFile(wrapped_band(), beside)] if beside.is_file() else [])
 
 
 def _below(folder: Path, pattern: str) -> list[Path]:

@@ -204,7 +204,7 @@ def angle_band(name: str, kind: str, **where: Any) -> Band:
     name : str
         Of the band.
     kind : str
-        ``incidence`` (degrees from the vertical), ``elevation_radians`` (from the horizontal), ``azimuth_north``
+        ``incidence`` (degrees from the vertical), ``incidence_radians``, ``elevation_radians`` (from the horizontal), ``azimuth_north``
         (degrees anticlockwise from north), ``azimuth_east`` (degrees anticlockwise from east) or
         ``azimuth_east_radians``.
     **where
@@ -213,6 +213,7 @@ def angle_band(name: str, kind: str, **where: Any) -> Band:
     quarter = math.pi / 2.0
     scale, offset = {
         "incidence": (DEGREE, 0.0),
+        "incidence_radians": (1.0, 0.0),
         "elevation_radians": (-1.0, quarter),
         "azimuth_north": (DEGREE, quarter),
         "azimuth_east": (DEGREE, 0.0),
