@@ -62,6 +62,7 @@ EXAMPLES = {
     "InterferogramCollection.plot_network": 'stack.plot_network().savefig("network.png")',
     "InterferogramCollection.plot_coherence_matrix": 'stack.plot_coherence_matrix(region=box).savefig("coherence.png")',
     "InterferogramCollection.plot_loop_rms": 'stack.plot_loop_rms(region=box).savefig("loops.png")',
+    "InterferogramCollection.plot_loops": 'stack.plot_loops(region=box, count=6).savefig("worst-loops.png")',
     "InterferogramCollection.correct_unwrapping": "stack.correct_unwrapping(min_coherence=0.3).invert()",
     "InterferogramCollection.deramp": "stack.deramp(degree=1, region=box).invert()",
     "InterferogramCollection.correct_height": "stack.correct_height(min_correlation=0.4)",

@@ -240,6 +240,7 @@ class InterferogramCollection:
     plot_network = plots.plot_network
     plot_coherence_matrix = plots.plot_coherence_matrix
     plot_loop_rms = plots.plot_loop_rms
+    plot_loops = plots.plot_loops
     correct_unwrapping = corrections.correct_unwrapping
     deramp = corrections.deramp
     correct_height = corrections.correct_height

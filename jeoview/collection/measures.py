@@ -351,6 +351,13 @@ def survey(
     return Survey({name: pairs[name] for name in keys}, {loop: known[loop] for loop in loops})
 
 
+def closed(closure: Floats, constants: Mapping[str, float] | None, loop: Loop) -> Floats:
+    """A closure less that of the constants; less its own median where these are not known."""
+    if constants is not None:
+        return closure - np.float32(_turn(constants, loop))
+    return closure - np.float32(np.median(seen)) if (seen := closure[~np.isnan(closure)]).size else closure
+
+
 def _turn(constants: Mapping[str, float], loop: Loop) -> float:
     """The closure of the constants alone, rounded as far as phases in float32 are."""
     return round(constants[loop.first] + constants[loop.second] - constants[loop.whole], 6)

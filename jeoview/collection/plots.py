@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from jeoview.catalog import Query
 from jeoview.collection.frozen import user_catalog
 from jeoview.collection.network import LICSBAS_LOOP_RMS, Pair, dates_of
+from jeoview.collection.selection import closure_maps
 from jeoview.errors import ParameterError
 from jeoview.kernels.network import Network, incidence
+from jeoview.quantities import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 FORMATS = (".png", ".svg", ".pdf")
 PALETTE, GONE = "viridis", "#b9b9b9"
+MOST_LOOPS = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,14 +174,76 @@ def plot_loop_rms(self: InterferogramCollection, region: Any = None, *, progress
     return Plot(figure)
 
 
+def plot_loops(self: InterferogramCollection, region: Any = None, *, count: int = 12, progress: bool = True) -> Plot:
+    """Maps of the loops of three pairs that close worst: where on the ground the closure of `loops` comes from.
+
+    All have one scale, as far as a whole turn where a closure comes near it. A patch in one colour is a mistake of unwrapping, speckle is noise, what is
+    broad and faint moisture or multilooking. White is no closure, grey is no data in one of the pairs.
+
+    Parameters
+    ----------
+    region, progress
+        As `measures`.
+    count : int
+        How many loops, 1 to 60.
+
+    Raises
+    ------
+    ParameterError
+        If no three pairs make a loop.
+    """
+    from matplotlib import colormaps
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    most = int(number(count, "plot_loops: count", 1, MOST_LOOPS))
+    worst = self.loops(region, progress=progress)
+    if worst.empty:
+        raise ParameterError(
+            f"plot_loops: no three of the {len(self)} pairs of {self.name!r} make a loop; choose more pairs"
+        )
+    shown = worst.head(most)
+    maps = closure_maps(self, region, set(shown["pairs"]), progress=progress)
+    across = min(round(math.sqrt(len(shown) * 4 / 3)), 8)
+    down = math.ceil(len(shown) / across)
+    high, wide = next(iter(maps.values())).shape
+    side = max(min(3.6, 10.0 / across), 1.9)
+    figure, axes = _figure(side * across + 0.9, (side * min(high / wide, 2.0) + 0.4) * down + 0.4, down, across)
+    palette = colormaps["RdBu_r"].with_extremes(bad=GONE)
+    limit = _limit(list(maps.values()))
+    scale = Normalize(-limit, limit)
+    for place, cell in enumerate(np.atleast_1d(axes).ravel()):
+        cell.set_axis_off()
+        if place < len(shown):
+            row = shown.iloc[place]
+            cell.imshow(maps[row["pairs"]], cmap=palette, norm=scale, interpolation="none")
+            cell.set_title(_about(row), fontsize=6.5)
+    bar = ScalarMappable(scale, palette)
+    figure.colorbar(bar, ax=axes, label="closure [rad]", shrink=0.7, pad=0.01, extend="both")
+    figure.suptitle(f"{self.name}: the worst {len(shown)} of {len(worst)} loops", fontsize=10)
+    return Plot(figure)
+
+
 # ---------------------------------------------------------------- parts
 
 
-def _figure(width: float, height: float, rows: int = 1) -> tuple[Figure, Any]:
+def _limit(maps: Sequence[NDArray[np.float32]]) -> float:
+    """The end of a scale of closures in rad: what one pixel in two hundred exceeds, a turn where that is beyond half of one."""
+    sizes = np.abs(np.concatenate([values[~np.isnan(values)] for values in maps]))
+    limit = float(np.percentile(sizes, 99.5)) if sizes.size else 0.0
+    return 2 * math.pi if limit > math.pi else max(limit, 0.1)
+
+
+def _about(loop: Any) -> str:
+    first, second, third = loop["dates"]
+    return f"{first} · {second} · {third}\n{loop['rms']:.2f} rad, {loop['errors']:.1%} beyond π"
+
+
+def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, Any]:
     from matplotlib.figure import Figure as New
 
     figure = New(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(rows)
+    return figure, figure.subplots(rows, columns)
 
 
 def _bar_width(days: Sequence[str]) -> Any:

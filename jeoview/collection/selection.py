@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,12 @@ from jeoview.catalog import Item
 from jeoview.collection.areas import Geometry, read_area
 from jeoview.collection.corrections import applied, needs_all_pairs
 from jeoview.collection.frames import frames_note
-from jeoview.collection.measures import LoopMeasure, Reading, Survey, survey
+from jeoview.collection.measures import Floats, LoopMeasure, Reading, Survey, closed, survey
 from jeoview.collection.network import ByDates, ByPixels, Sieve, best_of, dates_of, root_mean_square
 from jeoview.collection.said import check_dates, warn_of_coherence, without
 from jeoview.collection.stack import originals
 from jeoview.errors import CollectionError, ParameterError, choices
-from jeoview.progress import Watch
+from jeoview.progress import Watch, job
 from jeoview.projection import Bounds
 from jeoview.quantities import number, short
 from jeoview.region import region_grid, zoom_for
@@ -290,15 +290,28 @@ def _common(box: Bounds, other: Bounds) -> Bounds:
     return west, south, east, north
 
 
+def _constants(stack: InterferogramCollection) -> dict[str, float] | None:
+    """Phase of each pair at the reference, as far as it is chosen and the pairs are not relative to it already."""
+    if stack.corrected:
+        return dict.fromkeys(stack.ids or (), 0.0)
+    return None if stack.place is None else stack.reference_phase()
+
+
+def closure_maps(
+    stack: InterferogramCollection, region: Any, pairs: Collection[tuple[str, str, str]], *, progress: bool = True
+) -> dict[tuple[str, str, str], Floats]:
+    """The closures that `loops` measures, in rad, (y, x) on the coarse grid, by the pairs of the loop."""
+    constants, reading = _constants(stack), reading_of(stack, region, corrected=True)
+    wanted = [loop for loop in reading.loops() if loop.ids in pairs]
+    names = {name for loop in wanted for name in loop.ids}
+    with job("Reading loops", len(names), "pair", progress=progress) as reading.bar:
+        return {loop.ids: closed(closure, constants, loop) for loop, closure in reading.closures(wanted)}
+
+
 def _survey(
     stack: InterferogramCollection, region: Any, *, with_loops: bool = True, progress: bool | Watch = True
 ) -> Survey:
-    constants = None
-    if stack.corrected:
-        # Corrected pairs are relative to the reference already.
-        constants = dict.fromkeys(stack.ids or (), 0.0)
-    elif with_loops and stack.place is not None:
-        constants = stack.reference_phase()
+    constants = _constants(stack) if with_loops else None
     reading = reading_of(stack, region, corrected=True)
     found = survey(reading, constants, with_loops=with_loops, progress=progress)
     warn_of_coherence({name: pair.coherence for name, pair in found.pairs.items()})

@@ -83,6 +83,28 @@ def test_loops_by_date_and_by_pair(stack: InterferogramCollection) -> None:
     assert [label.get_text() for label in pairs.get_xticklabels()] == sorted(NAMES[:3])
 
 
+def test_the_worst_loops_are_maps(stack: InterferogramCollection) -> None:
+    """The loop leaves 0.5 rad in the upper half: less its own median a quarter up there and a quarter below, or 0.5 and 0."""
+    figure = stack.plot_loops(progress=False).figure
+    cell, bar = figure.axes
+    closure = np.ma.filled(np.asarray(cell.images[0].get_array(), dtype=float), np.nan)
+    row = stack.loops(progress=False).iloc[0]
+    assert np.sqrt(np.nanmean(closure**2)) == pytest.approx(row["rms"], rel=1e-5)
+    assert np.ptp(closure[~np.isnan(closure)]) == pytest.approx(0.5, abs=0.01)
+    assert cell.get_title().startswith("2020-01-01 · 2020-01-13 · 2020-01-25\n0.2")
+    assert bar.get_ylabel() == "closure [rad]"
+    assert cell.images[0].get_clim()[1] == pytest.approx(np.nanpercentile(np.abs(closure), 99.5), rel=1e-5)
+    referenced = stack.reference(lon=10.004, lat=44.9955, pixels=1)
+    picture = referenced.plot_loops(progress=False).figure.axes[0].images[0]
+    values = np.ma.filled(np.asarray(picture.get_array(), dtype=float), np.nan)
+    np.testing.assert_allclose(np.nanpercentile(values, (10, 90)), [0, 0.5], atol=0.01)
+    for bad, words in ((0, "count"), (99, "count")):
+        with pytest.raises(ParameterError, match=words):
+            stack.plot_loops(count=bad)
+    with pytest.raises(ParameterError, match=r"no three of the 3 pairs .* make a loop"):
+        stack.filter_pairs(drop=[NAMES[0]]).plot_loops(progress=False)
+
+
 def test_figures_are_shown_and_kept(stack: InterferogramCollection, tmp_path: Path) -> None:
     plot = stack.plot_network(coherence=False)
     assert plot._repr_png_().startswith(b"\x89PNG")
