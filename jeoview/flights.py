@@ -10,21 +10,22 @@ from dataclasses import dataclass, field
 from jeoview.errors import CancelledByUser, PendingError
 from jeoview.executor import Memory, Read, Value, Work, finish, part, recall
 from jeoview.plan import Place, Plan, Step
-from jeoview.progress import as_long_as
+from jeoview.progress import as_long_as, check_wanted
 
 # A view that nobody asked about for so long was moved away from; maps ask every 2 s.
 LOST_SECONDS = 20.0
-# Who asks again finds the result, or the reason why there is none.
+# Who asks again finds the result, or the reason why there is none; then they are let go.
 KEPT_SECONDS = 30.0
-# More areas at once than this wait for their turn.
+# More areas at once than this wait for their turn, and look so often whether they are still wanted.
 AT_ONCE = 2
+TURN_SECONDS = 0.5
 
 
 @dataclass(eq=False)
 class Flight:
     """One area on its way."""
 
-    work: Callable[[], Value]
+    work: Callable[[], Value] | None
     lasting: bool
     started: float = field(default_factory=time.monotonic)
     asked: float = field(default_factory=time.monotonic)
@@ -45,13 +46,23 @@ class Flight:
     def fly(self, turns: threading.Semaphore) -> None:
         """Compute it; an error is kept for those who ask."""
         try:
-            with turns, as_long_as(self.wanted):
-                self.value = self.work()
+            with as_long_as(self.wanted):
+                self._wait(turns)
+                try:
+                    self.value = self.work() if self.work else None
+                finally:
+                    turns.release()
         except BaseException as error:  # noqa: BLE001 - raised again where somebody asks
             self.error = error
         finally:
+            # It holds the plan and the inputs.
+            self.work = None
             self.landed = time.monotonic()
             self.done.set()
+
+    def _wait(self, turns: threading.Semaphore) -> None:
+        while not turns.acquire(timeout=TURN_SECONDS):
+            check_wanted()
 
 
 class Flights:
@@ -61,6 +72,7 @@ class Flights:
         self._flights: dict[Hashable, Flight] = {}
         self._lock = threading.Lock()
         self._turns = threading.Semaphore(AT_ONCE)
+        self._broom: threading.Timer | None = None
 
     def settle(self, planned: Plan, work: Work, read: Read, memory: Memory, patience: float) -> Work:
         """What is left of a work once its whole areas are there, which another request may have begun.
@@ -128,13 +140,30 @@ class Flights:
 
     def _of(self, key: Hashable, work: Callable[[], Value], lasting: bool) -> Flight:
         with self._lock:
-            now = time.monotonic()
-            old = [name for name, one in self._flights.items() if one.landed and now - one.landed > KEPT_SECONDS]
-            for name in old:
-                del self._flights[name]
             flight = self._flights.get(key)
             if flight is None or flight.given_up:
                 flight = self._flights[key] = Flight(work, lasting)
-                threading.Thread(target=flight.fly, args=(self._turns,), daemon=True, name="jeoview-area").start()
-            flight.asked = now
+                threading.Thread(target=self._fly, args=(flight,), daemon=True, name="jeoview-area").start()
+            flight.asked = time.monotonic()
             return flight
+
+    def _fly(self, flight: Flight) -> None:
+        flight.fly(self._turns)
+        with self._lock:
+            self._sweep_later()
+
+    def _sweep_later(self) -> None:
+        """Let go of what has landed when its time has come, also where nobody asks for anything more; the lock is held."""
+        landed = [flight.landed for flight in self._flights.values() if flight.landed is not None]
+        if landed and self._broom is None:
+            self._broom = threading.Timer(max(min(landed) + KEPT_SECONDS - time.monotonic(), 0.0), self._sweep)
+            self._broom.daemon = True
+            self._broom.start()
+
+    def _sweep(self) -> None:
+        with self._lock:
+            self._broom, now = None, time.monotonic()
+            old = [name for name, one in self._flights.items() if one.landed and now - one.landed >= KEPT_SECONDS]
+            for name in old:
+                del self._flights[name]
+            self._sweep_later()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -99,6 +100,51 @@ def test_a_view_that_nobody_asks_for_is_given_up(lasting: bool, monkeypatch: pyt
     gate.set()
     # What was given up is begun again for who comes back.
     assert join(given, work, patience=10, lasting=lasting) is TABLE
+
+
+def test_what_has_landed_is_let_go_though_nobody_asks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flights, "KEPT_SECONDS", 0.15)
+    given = Flights()
+    kept: list[weakref.ref[np.ndarray]] = []
+
+    def work_of(made: np.ndarray, held: np.ndarray) -> Callable[[], Table]:
+        kept.extend((weakref.ref(made), weakref.ref(held)))
+        return lambda: Table({"x": made + 0 * held})
+
+    results = [weakref.ref(join(given, work_of(np.ones(1), np.ones(1)), patience=10, key="a").values["x"])]
+    time.sleep(0.1)
+    results.append(weakref.ref(join(given, work_of(np.ones(1), np.ones(1)), patience=10, key="b").values["x"]))
+    assert results[1]() is not None
+    # What it was made of goes at once.
+    until(lambda: all(one() is None for one in kept))
+    until(lambda: all(one() is None for one in results))
+    assert join(given, lambda: TABLE, patience=10, key="a") is TABLE
+
+
+def test_views_that_wait_for_their_turn_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flights, "LOST_SECONDS", 0.1)
+    monkeypatch.setattr(flights, "TURN_SECONDS", 0.02)
+    gate, given, begun = threading.Event(), Flights(), []
+
+    def work() -> Table:
+        begun.append(1)
+        gate.wait(10)
+        return TABLE
+
+    def areas() -> int:
+        return sum(thread.name == "jeoview-area" for thread in threading.enumerate())
+
+    before = areas()
+    for number in range(12):
+        with pytest.raises(PendingError):
+            join(given, work, patience=0, lasting=False, key=f"view {number}")
+    with pytest.raises(PendingError):
+        join(given, work, patience=0, key="lasting")
+    until(lambda: areas() - before == flights.AT_ONCE + 1)
+    assert len(begun) == flights.AT_ONCE
+    gate.set()
+    assert join(given, work, patience=10, key="lasting") is TABLE
+    assert len(begun) == flights.AT_ONCE + 1
 
 
 def test_nothing_is_given_up_where_nobody_says_so() -> None:
