@@ -60,9 +60,13 @@ def spanning_tree(pairs: Sequence[Pair], coherence: Sequence[float]) -> set[int]
 
 def about_years(pair: Pair, tolerance: float) -> bool:
     """Whether a pair is a whole number of years long, within so many days."""
-    days = (pair[1] - pair[0]).days
+    return off_years((pair[1] - pair[0]).days) <= tolerance
+
+
+def off_years(days: float) -> float:
+    """Days that a pair of this length is away from a whole number of years; none is that of half a year or less."""
     years = round(days / DAYS_PER_YEAR)
-    return years > 0 and abs(days - years * DAYS_PER_YEAR) <= tolerance
+    return abs(days - years * DAYS_PER_YEAR) if years > 0 else math.inf
 
 
 @dataclass

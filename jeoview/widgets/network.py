@@ -124,8 +124,8 @@ class NetworkPanel:
         drop : iterable of str, optional
             All pairs that are dropped by hand.
         **limits : float or None
-            ``max_days``, ``max_bperp``, ``min_coherence``, ``min_unwrapped``, ``max_loop_rms``, as `filter_pairs`; None
-            is no limit.
+            ``max_days``, ``yearly``, ``max_bperp``, ``min_coherence``, ``min_unwrapped``, ``max_loop_rms``, as
+            `filter_pairs`: ``yearly`` alone leaves the pairs of whole years, with ``max_days`` both. None is no limit.
 
         Returns
         -------

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from jeoview.collection.network import off_years
 from jeoview.errors import ParameterError, choices
 from jeoview.quantities import number, short
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Days from a whole year at which a pair still counts as yearly, at the end of the slider.
+YEARLY = 60.0
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Limit:
         Of the slider.
     strict : bool
         Whether a pair that reaches the value is removed as well.
+    years : bool
+        Whether it is days around whole years, and off at 0.
     """
 
     name: str
@@ -43,10 +49,14 @@ class Limit:
     least: bool
     step: float
     strict: bool = False
+    years: bool = False
 
     def ends(self, values: Iterable[Any]) -> tuple[float, float] | None:
         """From where to where it makes a difference for these values; None where it makes none."""
         sizes = [abs(float(value)) for value in values if value is not None and math.isfinite(value)]
+        if self.years:
+            sizes = [0.0, *(away for away in map(off_years, sizes) if away <= YEARLY)]
+            return (0, math.ceil(max(sizes))) if len(sizes) > 1 else None
         if not sizes:
             return None
         low, high = (round(size / self.step, 6) for size in (min(sizes), max(sizes)))
@@ -66,6 +76,7 @@ class Limit:
 
 LIMITS = (
     Limit("max_days", "Days at most", "days", False, 1),
+    Limit("yearly", "Whole years ± [days]", "days", True, 1, years=True),
     Limit("max_bperp", "Baseline at most [m]", "bperp", False, 1),
     Limit("min_coherence", "Coherence at least", "coherence", True, 0.01),
     Limit("min_unwrapped", "Unwrapped at least", "unwrapped", True, 0.01),
@@ -149,7 +160,7 @@ class Limits:
         slider = ipywidgets.FloatSlider(at, min=low, max=high, step=limit.step, readout=False, layout=wide)
 
         def say() -> None:
-            said = "no limit" if _off(limit, slider) else f"{limit.rounded(slider.value):g}"
+            said = ("off" if limit.years else "no limit") if _off(limit, slider) else f"{limit.rounded(slider.value):g}"
             words.value = f'<span class="jv-label">{escape(limit.words)} <b>{said}</b></span>'
 
         def moved(_: Any) -> None:

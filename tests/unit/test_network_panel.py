@@ -176,6 +176,8 @@ def test_a_click_on_a_date_drops_its_pairs(panel: NetworkPanel) -> None:
         {"min_coherence": 0.5},
         {"max_loop_rms": 3.1},
         {"max_days": 100, "min_coherence": 0.85},
+        {"yearly": 28},
+        {"max_days": 12, "yearly": 28},
     ],
 )
 def test_sliders_mean_what_filter_pairs_means(
@@ -199,6 +201,23 @@ def test_a_slider_that_is_moved_is_answered_and_its_end_is_no_limit(
     slide(panel, "max_days", 338)
     assert panel.options == {}
     assert panel.choose(max_days=1000, min_coherence=0.05) is stack
+
+
+def test_yearly_pairs_have_a_slider_where_there_are_some(panel: NetworkPanel, tmp_path: Path) -> None:
+    """338 days are 27.25 from a year."""
+    slider = panel._limits._sliders["yearly"][1]
+    assert (slider.min, slider.max, slider.value) == (0, 28, 0)
+    assert "Whole years ± [days] <b>off</b>" in panel._limits.widget.children[1].children[0].value
+    slide(panel, "yearly", 28)
+    assert list(panel.stack.ids or ()) == [PAIRS[3]]
+    assert "yearly=28 removes 4" in panel.text
+    slide(panel, "max_days", 12)
+    assert list(panel.stack.ids or ()) == [PAIRS[0], *PAIRS[2:]]
+    assert "(1 stay: about whole years)" in panel.text
+    short = tmp_path / "short"
+    short.mkdir()
+    write(short, PAIRS[:3])
+    assert "yearly" not in NetworkPanel(opened(short, baselines=False, name="short"), measure=False)._limits._sliders
 
 
 def test_a_network_that_falls_apart_is_said(panel: NetworkPanel) -> None:
@@ -376,7 +395,7 @@ def test_the_stack_does_not_wait_for_the_drawing_and_the_last_choice_is_drawn(
 def test_dates_are_chosen_by_before_anything_is_measured(stack: InterferogramCollection) -> None:
     panel = NetworkPanel(stack, measure=False)
     assert UNMEASURED in panel.text
-    assert set(panel._limits._sliders) == {"max_days", "max_bperp"}
+    assert set(panel._limits._sliders) == {"max_days", "yearly", "max_bperp"}
     assert panel.choose(max_days=30).ids == stack.filter_pairs(max_days=30).ids
     assert panel._chart.choice["loops"] == []
     panel.measure()
@@ -444,7 +463,7 @@ def test_a_stack_without_baselines_or_coherence_says_so(tmp_path: Path) -> None:
     panel.wait(30)
     assert NO_BASELINES in panel.text
     assert NO_COHERENCE in panel.text
-    assert set(panel._limits._sliders) == {"max_days", "max_loop_rms"}
+    assert set(panel._limits._sliders) == {"max_days", "yearly", "max_loop_rms"}
     assert [date["level"] for date in panel._chart.facts["dates"]] == [None] * 5
     with pytest.raises(ParameterError, match="'min_coherence' can not be chosen by here"):
         panel.choose(min_coherence=0.5)
