@@ -200,7 +200,9 @@ class TestStoreContract:
         with pytest.raises(ParameterError, match=r"key of the store|prefix of keys"):
             store.keys(prefix)
 
-    @pytest.mark.parametrize("value", ["text", None, 1, bytearray(b"a"), memoryview(b"a"), {"a": 1}], ids=repr)
+    @pytest.mark.parametrize(
+        "value", ["text", None, 1, bytearray(b"a"), memoryview(b"a"), {"a": 1}], ids=lambda value: type(value).__name__
+    )
     def test_only_bytes_are_values(self, store: Store, value: bytes) -> None:
         with pytest.raises(ParameterError, match="expected bytes"):
             store.put("k", value)
