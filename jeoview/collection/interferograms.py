@@ -316,10 +316,11 @@ class InterferogramCollection:
     ) -> InterferogramCollection:
         """Copy the stack so that all pairs of a place lie side by side, with overviews: a tile is then one read.
 
-        The copy is a folder of Zarr version 3 that other programs read too. Phase is stored in steps of 1/500 rad
-        (error up to 0.001 rad, 4 micrometres of Sentinel-1; twice that in overviews) where it fits within 65 rad, else as
-        float32; coherence in steps of 1/254. Overviews are means of the valid pixels. Where a file has changed since, the
-        copy is not used, and a warning says so. A copy that is stopped is gone on with by the next call.
+        The copy is a folder of Zarr version 3 that other programs read too, a group for each band. Phase is stored in steps of
+        1/500 rad (error up to 0.001 rad, 4 micrometres of Sentinel-1; twice that in overviews) where it fits within 65 rad,
+        else as float32; coherence in steps of 1/254. Overviews are means of the valid pixels. Where a file has changed since,
+        the copy is not used, and a warning says so. A copy that is stopped is gone on with by the next call; of one that was
+        damaged, which every read finds, the next call makes the damaged part anew.
 
         Parameters
         ----------

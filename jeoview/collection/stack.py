@@ -21,7 +21,8 @@ from jeoview.image import Image
 from jeoview.io.etag import file_etag
 from jeoview.io.gdal import UNPLACED
 from jeoview.io.reader import Reader
-from jeoview.io.stack import CHUNK, StoredBand, stored_bands
+from jeoview.io.stack import CHUNK, StoredBand, mark_of, stored_bands
+from jeoview.io.stack_mend import is_sound
 from jeoview.io.stack_plan import COHERENCE, COMPLEX, FLOAT, PHASE, Packing, StackPlan
 from jeoview.io.stack_unfinished import Unfinished, unfinished_in
 from jeoview.io.stack_write import kept, write_stack
@@ -30,7 +31,7 @@ from jeoview.raster import Array
 from jeoview.settings import MIB, settings
 from jeoview.store import shared_store
 
-VERSION = 2
+VERSION = 3
 # Where the copy was made from; an item that has them is one of a copy.
 SOURCE, ETAGS, DECODING = "jeoview:copy_of", "jeoview:copy_etags", "jeoview:copy_decoding"
 # Memory for one window of all layers, and for decoded blocks that several windows share.
@@ -132,10 +133,28 @@ def copy_stack(plan: CopyPlan, folder: str | Path | None, *, progress: bool | Wa
     if not plan.bands:
         raise CollectionError(f"{plan.collection!r} has no band that could be copied: expected unwrapped, coherence")
     target = _target(plan, folder)
-    if not (target / "zarr.json").exists():
+    if not _is_as_made(plan, target):
         _warn_of_others(plan.collection, target)
         _write(plan, target, progress=progress)
     return _register(plan, target)
+
+
+def _is_as_made(plan: CopyPlan, target: Path) -> bool:
+    """Whether a copy is whole; its bytes are looked through where it has changed since it was catalogued, or a reader found damage."""
+    if not target.exists():
+        return False
+    with suppress(JeoviewError, OSError):
+        known = {band.etag for band in user_catalog().item(_copy_name(plan), plan.items[0].id).bands.values()}
+        if file_etag(target) in known and not mark_of(target).exists():
+            return True
+    sound = is_sound(target)
+    if sound:
+        mark_of(target).unlink(missing_ok=True)
+    return sound
+
+
+def _copy_name(plan: CopyPlan) -> str:
+    return f"{plan.collection}-stack-{plan.key[:8]}"
 
 
 def is_copy(items: Sequence[Item]) -> bool:
@@ -310,7 +329,7 @@ def _window(reader: Reader, bands: Mapping[str, Sequence[Item]], layers: int) ->
 def _register(plan: CopyPlan, target: Path) -> str:
     catalog, etag, stored = user_catalog(), file_etag(target), stored_bands(target)
     info = catalog.collection(plan.collection)
-    name = f"{plan.collection}-stack-{plan.key[:8]}"
+    name = _copy_name(plan)
     places = {band: {item.id: at for at, item in enumerate(items)} for band, items in plan.bands.items()}
     items = [_copied(plan, item, name, places, target, etag, stored) for item in plan.items]
     catalog.replace_items(replace(info, name=name, title=info.title or info.name, origin="files"), items)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jeoview.catalog import Catalog, Query
 from jeoview.collection.stack import current, size_words
-from jeoview.io.stack import is_stack
+from jeoview.io.stack import is_stack, mark_of
 from jeoview.io.stack_unfinished import Unfinished, size_of, unfinished_in
 
 
@@ -67,6 +67,7 @@ class StoredStack:
             shutil.rmtree(gone.folder, ignore_errors=True)
             self.path.rename(gone.folder)
             shutil.rmtree(gone.folder)
+            mark_of(self.path).unlink(missing_ok=True)
 
 
 def stored_stacks(folder: Path, catalog: Catalog) -> list[StoredStack]:

@@ -21,7 +21,7 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from jeoview.io.stack import ABSENT, CHUNK
+from jeoview.io.stack import ABSENT, CHUNK, SUMS, last_sum
 from jeoview.io.stack_plan import Packing
 from jeoview.kernels import pyramid
 
@@ -48,10 +48,19 @@ def shard_file(band: Path, level: int) -> Path:
     return band / str(level) / "c" / "0" / "0" / "0"
 
 
+def is_as_written(file: BinaryIO, one: Record) -> bool:
+    """Whether the bytes of a chunk are those of its check sum."""
+    return zlib.crc32(os.pread(file.fileno(), one.size, one.offset)) == one.crc
+
+
 def write_json(path: Path, about: Any) -> None:
     """Write a small file, and wait until it is on the disk."""
-    with path.open("w") as file:
-        json.dump(about, file)
+    _write(path, json.dumps(about).encode())
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
 
@@ -76,10 +85,12 @@ class ShardWriter:
     def __init__(
         self, band: Path, level: int, shape: tuple[int, int, int], packing: Packing, known: Iterable[Record] = ()
     ) -> None:
-        self._level, self._about = level, (band / str(level) / "zarr.json", _array_metadata(shape, packing))
+        self._level, self._folder = level, band / str(level)
+        self._about = array_metadata(level, shape, packing)
         self._index = np.full((-(-shape[1] // CHUNK), -(-shape[2] // CHUNK), 2), ABSENT, dtype="<u8")
+        self._sums = np.zeros(self._index.shape[:2], dtype="<u4")
         for one in known:
-            self._index[one.row, one.col] = one.offset, one.size
+            self._note(one)
         file = shard_file(band, level)
         file.parent.mkdir(parents=True, exist_ok=True)
         held = self._index[self._index[..., 0] != ABSENT]
@@ -96,9 +107,13 @@ class ShardWriter:
         )
         record = Record(self._level, row, col, self._end, len(data), zlib.crc32(data))
         self._stream.write(data)
-        self._index[row, col] = record.offset, record.size
+        self._note(record)
         self._end += len(data)
         return record
+
+    def _note(self, one: Record) -> None:
+        self._index[one.row, one.col] = one.offset, one.size
+        self._sums[one.row, one.col] = one.crc
 
     def has(self, row: int, col: int) -> bool:
         """Whether a chunk is there."""
@@ -109,11 +124,15 @@ class ShardWriter:
         self._stream.flush()
 
     def finish(self) -> None:
-        """Write the index and the description, and wait until all is on the disk."""
-        self._stream.write(self._index.tobytes())
+        """Write the index, the check sums and the description, and wait until all is on the disk."""
+        index = self._index.tobytes()
+        self._stream.write(index)
         self._stream.flush()
         os.fsync(self._stream.fileno())
-        write_json(*self._about)
+        about = json.dumps(self._about).encode()
+        last = last_sum(self._sums, index, about)
+        _write(self._folder / SUMS, self._sums.tobytes() + last.to_bytes(4, "little"))
+        _write(self._folder / "zarr.json", about)
 
     def close(self) -> None:
         """Close the file."""
@@ -233,7 +252,18 @@ class Pyramid:
         return _Part(np.full(shape, np.nan, self._packing.values), np.zeros(shape, np.uint32), rows * cols)
 
 
-def _array_metadata(shape: Sequence[int], packing: Packing) -> dict[str, Any]:
+def array_metadata(level: int, shape: Sequence[int], packing: Packing) -> dict[str, Any]:
+    """The description of an array, by the rules of Zarr.
+
+    Parameters
+    ----------
+    level : int
+        Number of the resolution, of which the names of the dimensions tell: in one group a name has one length.
+    shape : sequence of int
+        Layers, height, width.
+    packing : Packing
+        How the numbers are stored.
+    """
     layers, height, width = shape
     whole = [layers, *(-(-size // CHUNK) * CHUNK for size in (height, width))]
     fill: Any = {"float32": "NaN", "complex64": ["NaN", "NaN"]}.get(packing.dtype, packing.nodata)
@@ -257,5 +287,5 @@ def _array_metadata(shape: Sequence[int], packing: Packing) -> dict[str, Any]:
         "fill_value": fill,
         "codecs": [{"name": "sharding_indexed", "configuration": sharding}],
         "attributes": {"scale_factor": packing.scale, "_FillValue": fill},
-        "dimension_names": ["layer", "y", "x"],
+        "dimension_names": ["layer", *(f"{name}_{1 << level}" if level else name for name in "yx")],
     }

@@ -10,9 +10,8 @@ import fcntl
 import json
 import os
 import shutil
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,13 +19,13 @@ from typing import Any, TextIO
 import numpy as np
 
 from jeoview.errors import JeoviewError, PendingError
-from jeoview.io.stack import CHUNK, Array, unpacked
+from jeoview.io.stack import CHUNK, Array, mark_of, unpacked
 from jeoview.io.stack_plan import Packing, StackPlan
-from jeoview.io.stack_shard import Record, shard_file
+from jeoview.io.stack_shard import Record, is_as_written, shard_file
 
 HEAD = "unfinished.json"
 PART, LOCK = ".part", ".lock"
-WHOLE = "whole"
+JOURNAL, WHOLE = ".journal", "whole"
 
 
 @dataclass(frozen=True)
@@ -111,6 +110,14 @@ class Unfinished:
             self.folder.mkdir()
             (self.folder / HEAD).write_text(json.dumps(head))
 
+    def reopen(self, plan: StackPlan, window: tuple[int, int], journals: Mapping[str, Sequence[Any]]) -> None:
+        """Make a whole store an unfinished one, in which what the journals of its bands say is there."""
+        for band, lines in journals.items():
+            (self.target / f"{band}{JOURNAL}").write_text(_text(lines))
+        (self.target / HEAD).write_text(json.dumps(_head(plan, window)))
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.target.rename(self.folder)
+
     def head(self) -> Mapping[str, Any]:
         """What is being written; nothing where that is not known."""
         try:
@@ -123,7 +130,7 @@ class Unfinished:
         """Windows that are there, and all of them, over all bands."""
         head = self.head()
         count = int(head.get("windows", 0))
-        lines = {band: _lines(self.folder / f"{band}.journal") for band in head.get("layers", {})}
+        lines = {band: _lines(self.folder / f"{band}{JOURNAL}") for band in head.get("layers", {})}
         there = [count if WHOLE in found[-1:] else max(len(found) - 1, 0) for found in lines.values()]
         return sum(there), count * len(lines)
 
@@ -139,10 +146,11 @@ class Unfinished:
 
     def finish(self) -> None:
         """Give the store its name."""
-        for journal in self.folder.glob("*.journal"):
+        for journal in self.folder.glob(f"*{JOURNAL}"):
             journal.unlink()
         (self.folder / HEAD).unlink()
         self.folder.rename(self.target)
+        mark_of(self.target).unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Remove it.
@@ -180,25 +188,26 @@ class Journal:
 
     def __init__(self, unfinished: Unfinished, band: str) -> None:
         self.folder = unfinished.folder / band
-        self._path = unfinished.folder / f"{band}.journal"
+        self._path = unfinished.folder / f"{band}{JOURNAL}"
         lines = _lines(self._path)
         self.is_whole = WHOLE in lines[-1:]
         self.packing = str(lines[0]) if lines else None
-        windows = [[Record(*one) for one in line] for line in lines[1:] if isinstance(line, list)]
+        noted = [line for line in lines[1:] if isinstance(line, list)]
+        windows = {int(number): [Record(*one) for one in records] for number, records in noted}
         self.windows = windows if self.is_whole else _sound(self.folder, windows)
         if lines and not self.is_whole:
             # What is torn or not sound must not stand before what comes.
-            self._write([lines[0], *self.windows])
+            self._write([lines[0], *self.windows.items()])
 
     def start(self, packing: str) -> None:
         """Begin anew."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.packing, self.windows = packing, []
+        self.packing, self.windows = packing, {}
         self._write([packing])
 
-    def add(self, records: Sequence[Record]) -> None:
-        """Put down a window, the next one."""
-        self._append(records)
+    def add(self, number: int, records: Sequence[Record]) -> None:
+        """Put down a window."""
+        self._append((number, records))
 
     def end(self) -> None:
         """Put down that the band is whole."""
@@ -241,7 +250,7 @@ class Journal:
 
     def _write(self, lines: Sequence[Any]) -> None:
         new = self._path.with_suffix(".new")
-        new.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        new.write_text(_text(lines))
         new.rename(self._path)
 
 
@@ -273,21 +282,23 @@ def _lines(journal: Path) -> list[Any]:
     return found
 
 
-def _sound(folder: Path, windows: list[list[Record]]) -> list[list[Record]]:
-    """The first windows whose bytes are all as they were written."""
-    files: dict[int, Any] = {}
-    try:
-        for number, window in enumerate(windows):
-            for one in window:
-                file = files.get(one.level) or files.setdefault(one.level, shard_file(folder, one.level).open("rb"))
-                if zlib.crc32(os.pread(file.fileno(), one.size, one.offset)) != one.crc:
-                    return windows[:number]
-    except OSError:
-        return []
-    finally:
-        for file in files.values():
-            file.close()
-    return windows
+def _text(lines: Sequence[Any]) -> str:
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def _sound(folder: Path, windows: Mapping[int, list[Record]]) -> dict[int, list[Record]]:
+    """The windows whose bytes are all as they were written."""
+    with ExitStack() as files:
+        try:
+            levels = {one.level for records in windows.values() for one in records}
+            opened = {level: files.enter_context(shard_file(folder, level).open("rb")) for level in levels}
+            return {
+                number: records
+                for number, records in windows.items()
+                if all(is_as_written(opened[one.level], one) for one in records)
+            }
+        except OSError:
+            return {}
 
 
 def _is_at(file: TextIO, path: Path) -> bool:

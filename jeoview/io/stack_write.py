@@ -11,6 +11,7 @@ from typing import Any
 from jeoview.errors import JeoviewError
 from jeoview.grid import Grid
 from jeoview.io.stack import KIND, Array
+from jeoview.io.stack_mend import is_sound, reopen
 from jeoview.io.stack_plan import FLOAT, Packing, StackPlan
 from jeoview.io.stack_shard import Pyramid, TooLargeError, write_json
 from jeoview.io.stack_unfinished import Journal, Unfinished
@@ -21,6 +22,8 @@ Note = Callable[[Grid], object]
 
 def write_stack(target: Path, plan: StackPlan, read: Read, window: tuple[int, int], note: Note) -> None:
     """Write a store. Its folder appears when it is whole; what was written until a stop is gone on with by the next call.
+
+    Of a store that is there and damaged, what is sound is kept.
 
     Parameters
     ----------
@@ -46,7 +49,9 @@ def write_stack(target: Path, plan: StackPlan, read: Read, window: tuple[int, in
     try:
         with place.held():
             # Another process may have been through in the meantime.
-            if not target.exists():
+            if not is_sound(target):
+                if target.exists():
+                    reopen(place, plan, window)
                 _write(place, plan, read, window, note)
     except OSError as error:
         if isinstance(error, JeoviewError):
@@ -102,16 +107,16 @@ def _write_levels(
     journal: Journal, plan: StackPlan, band: str, packing: Packing, read: Read, window: tuple[int, int], note: Note
 ) -> None:
     layers = plan.layers[band]
-    known = [record for records in journal.windows for record in records]
+    known = [record for records in journal.windows.values() for record in records]
     pyramid = Pyramid(journal.folder, (layers, *plan.shape), plan.overviews + 1, packing, known)
     with pyramid:
         for number, grid in enumerate(plan.windows(*window)):
             corner = grid.row - plan.grid.row, grid.col - plan.grid.col
-            there = number < len(journal.windows)
+            there = number in journal.windows
             values = journal.stored(number, corner, (layers, *grid.shape), packing) if there else read(band, grid)
             written = pyramid.add(values, *corner)
             if not there:
-                journal.add(written)
+                journal.add(number, written)
             note(grid)
     journal.end()
 
@@ -125,4 +130,10 @@ def _write_group(folder: Path, plan: StackPlan, used: Mapping[str, Packing]) -> 
         "largest_error": {band: packing.scale / 2 for band, packing in used.items() if packing.nodata is not None},
         **plan.attributes,
     }
-    write_json(folder / "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": attributes})
+    for band in plan.layers:
+        write_json(folder / band / "zarr.json", _group({}))
+    write_json(folder / "zarr.json", _group(attributes))
+
+
+def _group(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {"zarr_format": 3, "node_type": "group", "attributes": attributes}
