@@ -186,6 +186,8 @@ def test_arithmetic_is_checked_band_by_band() -> None:
     assert (image - image).units == (image * 2).units == (image / 2).units == image.units
     assert (image + source("9", ("a",)).median()).units == image.units
     assert (image["amplitude"] + image["rmse"]).unit == "mm"
+    of_a_file = source("8", ("acceleration",), unit="mm/yr2").median()
+    assert (fit(degree=2)["acceleration"] - of_a_file).unit == "mm/yr^2"
     assert (image / image).units == (image * image).units == (1 / image).units == dict.fromkeys(image.bands, "")
     assert (pairs() * pairs()["coherence"]).units == pairs().units
     assert (image["velocity"] / pairs().first()).units == {"unwrapped": "", "coherence": "mm/yr"}

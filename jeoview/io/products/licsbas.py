@@ -23,7 +23,15 @@ from jeoview.io.products.common import BandFile, Headers, make_item
 from jeoview.io.products.stacks import Result, day_of, midnight
 
 SIGN = "displacement in mm, positive towards (LiCSBAS)"
-_UNITS = {"vel": "mm/yr", "vstd": "mm/yr", "vintercept": "mm", "hgt": "m", "resid_rms": "mm", "stc": "mm"}
+_UNITS = {
+    "vel": "mm/yr",
+    "vstd": "mm/yr",
+    "vintercept": "mm",
+    "hgt": "m",
+    "maxTlen": "yr",
+    "resid_rms": "mm",
+    "stc": "mm",
+}
 RAW_SUFFIXES = ("", ".mskd", ".filt")
 _NAMES = {"vel": "velocity", "vstd": "std", "hgt": "height"}
 
