@@ -1162,6 +1162,7 @@ class Image:
     def ramps(
         self,
         degree: int | Parameter = 1,
+        joint: bool | Parameter = False,
         region: Sequence[float | Parameter] | Mapping[str, Any] | None = None,
         zoom: int | Parameter | None = None,
     ) -> Image:
@@ -1173,13 +1174,19 @@ class Image:
         ----------
         degree : int
             1: plane, 2: quadratic.
+        joint : bool
+            False: every pair has a surface of its own. True: every date has one, but for its constant, fitted to all pairs
+            together, and a pair has the difference of those of its dates (Biggs et al. 2007): loops then close as they did but for constants, and what
+            deforms in one pair alone is not taken for a ramp.
 
         Returns
         -------
         table
             ``frame``: centre x, y and half size of the region in Web Mercator metres; ``unwrapped``: for each pair the
             coefficients of 1, x, y (, x**2, xy, y**2) in rad, with x and y from the centre in half sizes. NaN where a pair
-            has too few valid pixels.
+            has too few valid pixels; jointly, where its dates are not connected by pairs that have enough. Jointly also ``date``
+            (seconds since 1970) and ``ramp``: for each date the coefficients of x, y (, x**2, xy, y**2) in rad, from those of the
+            first date.
 
         Notes
         -----

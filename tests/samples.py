@@ -182,6 +182,7 @@ def _samples() -> list[Sample]:
         Sample("reference_phase", ("stack",), {"region": REGION, "zoom": 11}),
         Sample("referenced", ("stack", "reference")),
         Sample("ramps", ("stack",), {"degree": 2, "region": REGION, "zoom": 11}),
+        Sample("ramps", ("stack",), {"joint": True, "region": REGION, "zoom": 11}),
         Sample("deramped", ("stack", "ramp")),
         *(Sample("invert", ("stack",), {"wavelength": 0.055, **more}) for more in INVERSIONS),
         *(Sample("inversion_quality", ("stack",), more) for more in INVERSIONS),

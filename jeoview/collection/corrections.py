@@ -62,7 +62,11 @@ class Correction:
         return apply("height_corrected", (stack, self.height, table), self.values)
 
     def __str__(self) -> str:
-        said = {"unwrapping": "turns that close the loops", "ramp": f"ramps of degree {self.fit.get('degree')}"}
+        jointly = " of the dates" if self.fit.get("joint") else ""
+        said = {
+            "unwrapping": "turns that close the loops",
+            "ramp": f"ramps of degree {self.fit.get('degree')}{jointly}",
+        }
         return "corrected: " + said.get(
             self.kind, f"phase over height where abs(correlation) >= {self.values.get('min_correlation')}"
         )
@@ -87,7 +91,9 @@ def correct_unwrapping(self: InterferogramCollection, min_coherence: float = 0.3
     return _with(self, Correction("unwrapping", {}, {"min_coherence": float(least)}))
 
 
-def deramp(self: InterferogramCollection, degree: int = 1, region: Bounds | None = None) -> InterferogramCollection:
+def deramp(
+    self: InterferogramCollection, degree: int = 1, region: Bounds | None = None, *, joint: bool = False
+) -> InterferogramCollection:
     """Fit a plane (or a quadratic surface) to every pair and subtract it; the reference is taken again afterwards.
 
     Parameters
@@ -96,6 +102,9 @@ def deramp(self: InterferogramCollection, degree: int = 1, region: Bounds | None
         1: plane, 2: quadratic.
     region : (west, south, east, north), optional
         Where it is fitted; the whole stack by default.
+    joint : bool
+        False: every pair has a surface of its own. True: every date has one, fitted to all pairs of the network together,
+        and a pair has the difference of those of its dates: loops close as they did before, but for constants.
 
     Raises
     ------
@@ -104,7 +113,8 @@ def deramp(self: InterferogramCollection, degree: int = 1, region: Bounds | None
     LimitError
         If a single file is too large for the fit: give ``region``, or call `cache_stack` first.
     """
-    return _with(self, Correction("ramp", {"degree": degree, **_fitted(self, region, "deramp")}, {}))
+    fit = {"degree": degree, "joint": joint, **_fitted(self, region, "deramp")}
+    return _with(self, Correction("ramp", fit, {}))
 
 
 def correct_height(
@@ -185,14 +195,14 @@ def looked_at(stack: InterferogramCollection, image: Image) -> Image:
 
     A pair that has no data at the present reference has some elsewhere.
     """
-    if needs_all_pairs(stack):
+    if any(correction.kind == "unwrapping" for correction in stack.corrected):
         image = apply("referenced", (image, stack.reference_table(image)), {})
     return _corrected(stack, image)
 
 
 def needs_all_pairs(stack: InterferogramCollection) -> bool:
-    """Whether the correction of a pair looks at the others, and at where turns are counted from."""
-    return any(correction.kind == "unwrapping" for correction in stack.corrected)
+    """Whether the correction of a pair looks at the others."""
+    return any(correction.kind == "unwrapping" or correction.fit.get("joint") for correction in stack.corrected)
 
 
 def with_heights(stack: InterferogramCollection, image: Image) -> Image:

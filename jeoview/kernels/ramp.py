@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from jeoview.kernels.network import Network
 
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -35,11 +39,78 @@ def fit_surface(layers: Floats, columns: Doubles) -> Doubles:
     size = len(columns)
     out = np.full((len(layers), size), np.nan)
     for index, layer in enumerate(layers):
-        valid = ~np.isnan(layer)
-        matrix = columns[:, valid]
-        if np.linalg.matrix_rank(normal := matrix @ matrix.T, hermitian=True) == size:
-            out[index] = np.linalg.solve(normal, matrix @ layer[valid].astype(np.float64))
+        normal, right = _normal_equations(layer, columns)
+        if _determined(normal):
+            out[index] = np.linalg.solve(normal, right)
     return out
+
+
+def _normal_equations(layer: Floats, columns: Doubles) -> tuple[Doubles, Doubles]:
+    valid = ~np.isnan(layer)
+    matrix = columns[:, valid]
+    return matrix @ matrix.T, matrix @ layer[valid].astype(np.float64)
+
+
+def _determined(normal: Doubles) -> bool:
+    return int(np.linalg.matrix_rank(normal, hermitian=True)) == len(normal)
+
+
+def fit_network(layers: Floats, columns: Doubles, network: Network) -> tuple[Doubles, Doubles]:
+    """Surfaces of the dates that all pairs together say, and of every pair the difference of those of its dates.
+
+    Parameters
+    ----------
+    layers : (pair, pixel) float32
+        NaN is left out.
+    columns : (term, pixel) float64
+        See `terms`; the first term is the constant, of which every pair has one of its own.
+    network : Network
+        The dates of the pairs.
+
+    Returns
+    -------
+    pairs : (pair, term) float64
+        NaN where no pairs with a surface connect the two dates, or the pair has no valid pixel.
+    dates : (date, term - 1) float64
+        All terms but the constant, from those of the first date that is connected; NaN of dates without a pair.
+    """
+    size, equations = len(columns) - 1, [_normal_equations(layer, columns) for layer in layers]
+    good = [k for k, (normal, _) in enumerate(equations) if _determined(normal)]
+    matrix, right = np.zeros((network.dates, size, network.dates, size)), np.zeros((network.dates, size))
+    for k in good:
+        (normal, sums), one, other = equations[k], int(network.earlier[k]), int(network.later[k])
+        # Without the constant of the pair: terms less their mean over its pixels.
+        slopes = normal[1:, 1:] - np.outer(normal[1:, 0], normal[0, 1:]) / normal[0, 0]
+        part = sums[1:] - normal[1:, 0] * sums[0] / normal[0, 0]
+        for date, sign in ((one, -1.0), (other, 1.0)):
+            right[date] += sign * part
+            matrix[date, :, one] -= sign * slopes
+            matrix[date, :, other] += sign * slopes
+    first = _first_of_each(network, good)
+    dates, free = np.full((network.dates, size), np.nan), np.flatnonzero(first != np.arange(network.dates))
+    free = free[first[free] >= 0]
+    whole = matrix[free][:, :, free].reshape(free.size * size, free.size * size)
+    dates[free] = np.linalg.solve(whole, right[free].reshape(-1)).reshape(-1, size)
+    dates[first == np.arange(network.dates)] = 0.0
+    pairs = np.full((len(layers), size + 1), np.nan)
+    for k, (one, other) in enumerate(network.pairs):
+        (normal, sums), joined = equations[k], first[one] == first[other] >= 0
+        if joined and normal[0, 0]:
+            pairs[k, 1:] = dates[other] - dates[one]
+            pairs[k, 0] = (sums[0] - normal[0, 1:] @ pairs[k, 1:]) / normal[0, 0]
+    return pairs, dates
+
+
+def _first_of_each(network: Network, pairs: Sequence[int]) -> NDArray[np.int64]:
+    """For each date the first one that some of the pairs connect it with; -1 where it has none of them."""
+    first = np.full(network.dates, -1, dtype=np.int64)
+    for k in pairs:
+        one, other = int(network.earlier[k]), int(network.later[k])
+        for date in (one, other):
+            first[date] = date if first[date] < 0 else first[date]
+        low, high = sorted((first[one], first[other]))
+        first[first == high] = low
+    return first
 
 
 @njit(cache=True, nogil=True)

@@ -11,10 +11,11 @@ from pydantic import Field
 
 from jeoview.errors import ParameterError
 from jeoview.grid import Grid
-from jeoview.kernels.ramp import fit_surface, subtract_surface, terms
+from jeoview.kernels.ramp import fit_network, fit_surface, subtract_surface, terms
 from jeoview.operator import Mode, Names, Options, Schema, SeriesInput, TableInput, constant_unit, operator, with_table
-from jeoview.operators.insar_pairs import PHASE, phase_only
+from jeoview.operators.insar_pairs import PHASE, check_pairs, moments, pair_dates, phase_only
 from jeoview.projection import WEB_MERCATOR, transform
+from jeoview.quantities import Later
 from jeoview.raster import Table
 
 Doubles = NDArray[np.float64]
@@ -31,11 +32,13 @@ def _coordinates(grid: Grid) -> tuple[Doubles, Doubles]:
 
 
 def _phase_band(options: Options, inputs: tuple[Schema, ...]) -> Names:
+    if options["joint"]:
+        check_pairs("ramps", inputs[0])
     return (inputs[0].band(PHASE, "ramps"),)
 
 
 @operator(mode=Mode.FIT, nodata="own", bands=_phase_band, demand=phase_only, unit=constant_unit("rad"))
-def ramps(stack: SeriesInput, *, degree: Degree = 1) -> TableInput:
+def ramps(stack: SeriesInput, *, degree: Degree = 1, joint: Annotated[bool, Later()] = False) -> TableInput:
     """A plane or a quadratic surface of every pair, by least squares over a region.
 
     Pixels that are NaN are left out: mask what moves first.
@@ -44,19 +47,29 @@ def ramps(stack: SeriesInput, *, degree: Degree = 1) -> TableInput:
     ----------
     degree : int
         1: plane, 2: quadratic.
+    joint : bool
+        False: every pair has a surface of its own. True: every date has one, but for its constant, fitted to all pairs
+        together, and a pair has the difference of those of its dates (Biggs et al. 2007): loops then close as they did but for constants, and what
+        deforms in one pair alone is not taken for a ramp.
 
     Returns
     -------
     table
         ``frame``: centre x, y and half size of the region in Web Mercator metres; ``unwrapped``: for each pair the
         coefficients of 1, x, y (, x**2, xy, y**2) in rad, with x and y from the centre in half sizes. NaN where a pair
-        has too few valid pixels.
+        has too few valid pixels; jointly, where its dates are not connected by pairs that have enough. Jointly also ``date``
+        (seconds since 1970) and ``ramp``: for each date the coefficients of x, y (, x**2, xy, y**2) in rad, from those of the
+        first date.
     """
     x, y = _coordinates(stack.grid)
     frame = np.array([(x.min() + x.max()) / 2, (y.min() + y.max()) / 2, max(np.ptp(x), np.ptp(y), 1.0) / 2])
     columns = terms(((x - frame[0]) / frame[2]).ravel(), ((y - frame[1]) / frame[2]).ravel(), degree)
     phase = stack.array[:, stack.bands.index(PHASE)].reshape(len(stack.array), x.size)
-    return Table({"frame": frame, PHASE: fit_surface(phase, columns).ravel()})
+    if not joint:
+        return Table({"frame": frame, PHASE: fit_surface(phase, columns).ravel()})
+    known = pair_dates(stack.dates)
+    pairs, dates = fit_network(phase, columns, known.network)
+    return Table({"frame": frame, PHASE: pairs.ravel(), "date": moments(known.dates), "ramp": dates.ravel()})
 
 
 def _stack_bands(options: Options, inputs: tuple[Schema, ...]) -> Names:
