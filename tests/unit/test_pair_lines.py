@@ -15,6 +15,7 @@ from jeoview import InterferogramCollection
 from jeoview.chain import decode, encode
 from jeoview.errors import ParameterError
 from jeoview.image import Image
+from jeoview.operator import find
 
 DAYS = ("20200101", "20200113", "20200125", "20200206")
 AREA = (10.0, 44.99, 10.01, 45.0)
@@ -102,3 +103,8 @@ def test_successive_loops_are_the_default_and_the_others_are_named(tmp_path: Pat
 
 def ring() -> dict[str, Any]:
     return {"type": "Polygon", "coordinates": [[[10, 44.991], [10.015, 44.991], [10.01, 45], [10, 44.991]]]}
+
+
+def test_a_chain_of_the_first_version_keeps_all_loops() -> None:
+    found = find("triplet_quality")
+    assert found.validate(found.upgrades[1]({})) == {"loops": "all"} != found.validate({})
