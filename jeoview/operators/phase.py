@@ -49,9 +49,10 @@ def linear_unit(name: str, advice: str) -> UnitRule:
     def check(schema: Schema) -> None:
         for band, unit in schema.units.items():
             if is_wrapped(unit):
+                others = "" if schema.unit else "choose other bands, image['name'], or "
                 raise ParameterError(
                     f"{name}: {called(schema, band)} is in {unit}, and numbers that wrap around have no mean of their own; "
-                    f"use {advice}"
+                    f"{others}use {advice}"
                 )
 
     return KeptUnit(check)
