@@ -199,26 +199,31 @@ def _fit(value: Value, place: Place, grid: Grid, bands: Names) -> Value:
 
 
 def _call(found: Operator, inputs: list[Any], options: dict[str, Any], step: Step) -> Value:
+    if step.is_from_parts:
+        options = {**options, "grid": step.grid}
     # A file may be complex without the chain's knowledge.
     if any(isinstance(item, Raster) and np.iscomplexobj(item.array) for item in inputs):
         refuse_complex(found)
     if not is_lifted(step.node):
-        result: Value = _computed(found, inputs, options)
+        result: Value = _computed(step, inputs, options)
         return result
     dates = _joint_dates(found, inputs)
-    each = [_computed(found, [_at_date(item, index) for item in inputs], options) for index in range(len(dates))]
+    each = [_computed(step, [_at_date(item, index) for item in inputs], options) for index in range(len(dates))]
     if not each:
         dtype = np.complex64 if describe(step.node).is_complex else np.float32
-        none: Array = np.empty((0, len(step.bands), *step.input_grid.shape), dtype=dtype)
-        return Raster(none, step.input_grid, Kind.SERIES, step.bands)
+        grid = step.grid if step.is_from_parts else step.input_grid
+        none: Array = np.empty((0, len(step.bands), *grid.shape), dtype=dtype)
+        return Raster(none, grid, Kind.SERIES, step.bands)
     first: Raster = each[0]
     return replace(first, array=np.stack([one.array for one in each]), kind=Kind.SERIES, dates=dates)
 
 
-def _computed(found: Operator, inputs: list[Any], options: dict[str, Any]) -> Any:
+def _computed(step: Step, inputs: list[Any], options: dict[str, Any]) -> Any:
+    found = step.operator
+    function = found.coarser.from_parts if step.is_from_parts and found.coarser else found.function
     # Absurd values, such as a fill value that nobody declared, make absurd results; that is nothing to log for every tile.
     with np.errstate(over="ignore"):
-        return found.function(*inputs, **options)
+        return function(*inputs, **options)
 
 
 def _joint_dates(found: Operator, inputs: list[Any]) -> tuple[str, ...]:

@@ -122,6 +122,19 @@ class Grid:
         bottom, right = -(-(self.row + self.height) // factor), -(-(self.col + self.width) // factor)
         return Grid(lattice, top, left, bottom - top, right - left)
 
+    def parts(self, factor: int) -> Grid:
+        """The pixels of which ``factor`` x ``factor`` make one of this window: the other way of `within`."""
+        (dx, dy), lattice = self.lattice.resolution, self.lattice
+        finer = Lattice(self.crs, (dx / factor, dy / factor), lattice.left, lattice.top)
+        return Grid(finer, self.row * factor, self.col * factor, self.height * factor, self.width * factor)
+
+    def overlap(self, other: Grid) -> Grid | None:
+        """The pixels that are in both windows of a lattice; None if there is none."""
+        row, col = max(self.row, other.row), max(self.col, other.col)
+        bottom = min(self.row + self.height, other.row + other.height)
+        right = min(self.col + self.width, other.col + other.width)
+        return Grid(self.lattice, row, col, bottom - row, right - col) if row < bottom and col < right else None
+
     def contains(self, other: Grid) -> bool:
         """Whether every pixel of ``other`` is one of this window."""
         return (

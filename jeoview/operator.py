@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
@@ -89,11 +89,17 @@ DemandRule = Callable[[Options, Names, tuple[Schema, ...]], tuple[Names, ...]]
 RadiusRule = Callable[[Options, Grid], int]
 Complex = Literal["refused", "kept", "used", "made"]
 Layers = Literal["kept", "dates", "pairs"]
-CoarserRule = Callable[[Options, Lattice], int]
 OwnRule = Callable[[Options, Lattice], Grid | None]
 LooksRule = Callable[[Options], tuple[int, int]]
 ScratchRule = Callable[[Options], int]
 UnitRule = Callable[[Options, tuple[Schema, ...]], Units]
+
+
+class Coarser(NamedTuple):
+    """Pixels of a lattice, down and across, in one of those that a mean is computed on (0: none); how it is made of finer ones."""
+
+    factor: Callable[[Options, Lattice], int]
+    from_parts: Callable[..., Raster]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +117,7 @@ class Operator:
     bands: BandRule
     demand: DemandRule
     radius: RadiusRule
-    coarser: CoarserRule
+    coarser: Coarser | None
     own: OwnRule
     looks: LooksRule
     scratch: ScratchRule
@@ -232,7 +238,7 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
     bands: BandRule | Names = same_bands,
     demand: DemandRule = same_demand,
     radius: RadiusRule | None = None,
-    coarser: CoarserRule | None = None,
+    coarser: Coarser | None = None,
     own: OwnRule | None = None,
     looks: LooksRule | None = None,
     scratch: ScratchRule | None = None,
@@ -264,9 +270,9 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
         Which bands of each input the wanted bands need: what is not needed is not read.
     radius : rule, optional
         Pixels of padding that a neighbourhood needs on a grid.
-    coarser : rule, optional
-        How many pixels of a lattice, down and across, one pixel may be on which a smooth neighbourhood is computed;
-        the result is then interpolated. A function of the lattice alone, so that all tiles of a zoom agree; 1 by default.
+    coarser : Coarser, optional
+        How many pixels of a lattice one may be on which a smooth neighbourhood is computed, a function of the lattice alone,
+        so that all tiles of a zoom agree; and what does it: it takes images on finer pixels, ``grid`` and the parameters.
     own : rule, optional
         The files' own pixels, all of them, on which a neighbourhood is computed where those of a lattice are finer; a pixel
         then has the value of the one that holds it. A function of the lattice alone, too.
@@ -324,7 +330,7 @@ def operator(  # noqa: PLR0913 - each a field of the operator, by name
             bands=bands if callable(bands) else _constant(bands),
             demand=demand,
             radius=radius or _no_radius,
-            coarser=coarser or _constant(1),
+            coarser=coarser,
             own=own or _constant(None),
             looks=looks or _no_looks,
             scratch=scratch or _no_scratch,

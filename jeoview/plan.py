@@ -31,6 +31,8 @@ class Stage:
         Whether this is the part of it that is computed at the pixels of a sensor.
     method : {"nearest", "bilinear"}
         How its result is sampled by who works on another lattice.
+    parts : int
+        Pixels, down and across, of which one of the area is made: what its node is given is on these. 0: the area's own.
     """
 
     barrier: str
@@ -38,6 +40,7 @@ class Stage:
     bands: Names
     native: bool = False
     method: str = "nearest"
+    parts: int = 0
 
 
 Place = tuple[str, Stage | None]
@@ -98,6 +101,11 @@ class Step:
         """Whether the step works on a whole area, or fits a table to it."""
         own = self.stage is not None and self.node.key == self.stage.barrier
         return own and self.operator.mode in (Mode.FULL, Mode.FIT)
+
+    @property
+    def is_from_parts(self) -> bool:
+        """Whether the step makes larger pixels out of those that it is given."""
+        return self.stage is not None and self.stage.parts > 0 and self.node.key == self.stage.barrier
 
     @property
     def is_read(self) -> bool:

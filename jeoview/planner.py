@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from jeoview.coarse import factor_of, parts_of, shared, sources_of_parts
 from jeoview.describe import describe, input_nodes, input_schemas, is_native, options_of, shows_scenes
 from jeoview.errors import LimitError, ParameterError
 from jeoview.graph import Node, walk
@@ -48,6 +49,7 @@ class _Demand:
     grid: Grid
     bands: set[str] = field(default_factory=set)
     keep: bool = False
+    shares: bool = False
     landing: Landing | None = None
     input_grid: Grid | None = None
     input_bands: tuple[Names, ...] = ()
@@ -190,6 +192,10 @@ def _gather(root: Node, stage: Stage | None, grid: Grid, bands: Names, area: _Ar
         elif demand is not None and not _is_barrier(node, root, stage, demand.grid):
             demand.input_grid = demand.grid.pad(find(node.operator).radius(options_of(node), demand.grid))
             _check_padding(node, demand.input_grid, grid, area.limits)
+            if stage is not None and stage.parts and node.key == root.key:
+                # What is below works on these pixels, and has its padding around them.
+                grid = demand.input_grid = sources_of_parts(node, demand.input_grid, stage.parts)
+                demand.shares = True
             _pass_on(node, demand, demands.outer, area)
         deep = demands.native.get(node.key)
         if deep is not None:
@@ -217,7 +223,7 @@ def _pass_on(node: Node, demand: _Demand, demands: dict[str, _Demand], area: _Ar
     for image, schema, wanted in zip(input_nodes(node), schemas, demand.input_bands, strict=True):
         asked = demands.setdefault(image.key, _Demand(grid))
         asked.add(grid, wanted)
-        under = found.kind is Kind.COLOUR or image.key in area.steady
+        under = found.kind is Kind.COLOUR or demand.shares or image.key in area.steady
         asked.keep |= under and (schema.kind is Kind.BANDS or _is_made(image, schema))
 
 
@@ -254,14 +260,14 @@ def _is_barrier(node: Node, root: Node, stage: Stage | None, grid: Grid) -> bool
     return not own and (find(node.operator).mode in (Mode.FULL, Mode.FIT) or _elsewhere(node, grid) is not None)
 
 
-def _elsewhere(node: Node, grid: Grid) -> tuple[Grid, str] | None:
-    """The larger pixels that a neighbourhood is computed on in the place of a grid's, and how they are sampled."""
-    found, options = find(node.operator), options_of(node)
-    factor, own = found.coarser(options, grid.lattice), found.own(options, grid.lattice)
+def _elsewhere(node: Node, grid: Grid) -> tuple[Grid, str, int] | None:
+    """The larger pixels that a neighbourhood is computed on in the place of a grid's, how they are sampled, and their parts."""
+    own = find(node.operator).own(options_of(node), grid.lattice)
     if own is not None:
-        return under(grid, own), "nearest"
+        return under(grid, own), "nearest", 0
+    parts = parts_of(node, grid.lattice)
     # One pixel more on every side is what interpolation looks at.
-    return (grid.within(factor).pad(1), "bilinear") if factor > 1 else None
+    return (shared(grid.within(factor_of(node, grid.lattice))).pad(1), "bilinear", parts) if parts else None
 
 
 def _ordered(node: Node, demand: _Demand) -> Names:
@@ -276,7 +282,7 @@ def _plan_barrier(node: Node, demand: _Demand, area: _Area, steps: dict[Place, S
     at_once = mode is Mode.FIT or (mode is Mode.FULL and found.demand is all_demand)
     wanted = describe(node).bands if at_once else _ordered(node, demand)
     if (larger := _elsewhere(node, demand.grid)) is not None:
-        inner, stage = area, Stage(node.key, larger[0], wanted, method=larger[1])
+        inner, stage = area, Stage(node.key, larger[0], wanted, method=larger[1], parts=larger[2])
     else:
         inner = _barrier_area(node, area)
         stage = Stage(node.key, inner.view, wanted)

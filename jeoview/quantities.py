@@ -44,6 +44,14 @@ class Metres(BaseModel):
         scale = cos_latitude(y) if is_geographic(grid.crs) else ground_scale(grid.crs, y)
         return int(self.metres / (dx * scale) + 0.5)
 
+    def widths(self, grid: Grid, y: float) -> tuple[float, float]:
+        """Rows and columns of the grid at the height ``y`` of the map, not rounded: those of degrees are not alike."""
+        (dx, dy), unit = grid.lattice.resolution, metres_per_unit(grid.crs)
+        if is_geographic(grid.crs):
+            return self.metres / (dy * unit), self.metres / (dx * unit * cos_latitude(y))
+        scale = unit * ground_scale(grid.crs, y)
+        return self.metres / (dy * scale), self.metres / (dx * scale)
+
 
 Size = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]

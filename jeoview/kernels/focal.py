@@ -7,6 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
+Floats = NDArray[np.float32]
 
 
 @njit(cache=True, nogil=True)
@@ -33,29 +34,56 @@ def _line_sums(
 
 
 @njit(cache=True, nogil=True)
-def box_sums(values: Doubles, radius: int, row: int, col: int) -> Doubles:  # pragma: no cover - compiled
-    """Sum of the square window of ``2 radius + 1`` pixels around each pixel.
+def box_sums(values: Doubles, down: int, across: int, row: int, col: int) -> Doubles:  # pragma: no cover - compiled
+    """Sum of the window of ``2 down + 1`` rows and ``2 across + 1`` columns around each pixel.
 
     Parameters
     ----------
     values : (y, x) float64
         Without NaN.
-    radius : int
-        Half the window; the outermost ``radius`` pixels of the result are not defined.
+    down, across : int
+        Half the window; so many of the outermost pixels of the result are not defined.
     row, col : int
         Absolute position of ``values[0, 0]``.
     """
     height, width = values.shape
-    across = np.zeros((height, width))
+    rows = np.zeros((height, width))
     out = np.zeros((height, width))
     prefix, suffix = np.empty(max(height, width)), np.empty(max(height, width))
     for y in range(height):
-        _line_sums(values[y], radius, col, prefix[:width], suffix[:width], across[y])
+        _line_sums(values[y], across, col, prefix[:width], suffix[:width], rows[y])
     column, summed = np.empty(height), np.zeros(height)
-    for x in range(radius, width - radius):
+    for x in range(across, width - across):
         for y in range(height):
-            column[y] = across[y, x]
-        _line_sums(column, radius, row, prefix[:height], suffix[:height], summed)
-        for y in range(radius, height - radius):
+            column[y] = rows[y, x]
+        _line_sums(column, down, row, prefix[:height], suffix[:height], summed)
+        for y in range(down, height - down):
             out[y, x] = summed[y]
     return out
+
+
+@njit(cache=True, nogil=True)
+def add_parts(
+    values: Floats, row: int, col: int, parts: int, total: Doubles, count: Doubles
+) -> None:  # pragma: no cover - compiled
+    """Add the valid pixels of each block to the pixel that they are parts of.
+
+    Parameters
+    ----------
+    values : (y, x) float32
+        NaN is left out.
+    row, col : int
+        Position of ``values[0, 0]``, counted in parts from the first part of ``total[0, 0]``.
+    parts : int
+        Rows and columns of a block; each is added up row by row, whichever part of it is given.
+    total, count : (y, x) float64
+        Their sums and their number; what lies outside is left out.
+    """
+    for y in range(values.shape[0]):
+        down = (row + y) // parts
+        if 0 <= down < total.shape[0]:
+            for x in range(values.shape[1]):
+                value, across = values[y, x], (col + x) // parts
+                if value == value and 0 <= across < total.shape[1]:
+                    total[down, across] += value
+                    count[down, across] += 1.0

@@ -52,8 +52,10 @@ def box_mean(image: Raster, radius: int | Metres) -> Array:
             values = image.array[band, top:bottom]
             valid = ~np.isnan(values)
             at = (grid.row + int(top), grid.col)
-            sums = focal.box_sums(np.where(valid, values, 0.0).astype(np.float64), int(step), *at)[rows - top]
-            counts = focal.box_sums(valid.astype(np.float64), int(step), *at)[rows - top]
+            sums = focal.box_sums(np.where(valid, values, 0.0).astype(np.float64), int(step), int(step), *at)[
+                rows - top
+            ]
+            counts = focal.box_sums(valid.astype(np.float64), int(step), int(step), *at)[rows - top]
             with np.errstate(divide="ignore", invalid="ignore"):
                 mean = (sums / counts).astype(np.float32)
             out[band, rows] = np.where(valid[rows - top], mean, np.float32(np.nan))

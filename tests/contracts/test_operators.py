@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from jeoview import chain
+from jeoview.coarse import FILLING
 from jeoview.describe import describe, is_lifted, options_of
 from jeoview.errors import JeoviewError
 from jeoview.grid import Grid, web_mercator
@@ -220,6 +221,16 @@ def test_a_series_without_dates_and_a_single_pixel_are_no_special_case(sample: S
 def test_nodata_rule(sample: Sample) -> None:
     found = find(sample.operator)
     RULES[found.nodata](sample, found)
+
+
+@samples(lambda _, found: found.name not in FILLING and found.kind in (Kind.BANDS, Kind.SERIES))
+def test_what_does_not_fill_gives_nothing_where_no_input_has_anything(sample: Sample) -> None:
+    """The planner leaves out what lies beyond the scenes below such operators (jeoview/coarse.py)."""
+    half = np.zeros(HERE.shape, dtype=bool)
+    half[:, : HERE.width // 2] = True
+    result = compute(sample, [with_nan(value, half) for value in rasters(sample, HERE)])
+    cols = result.grid.width // 2 - (result.grid != HERE)
+    assert hidden(result)[..., :cols].all()
 
 
 def rule_any(sample: Sample, found: Operator) -> None:

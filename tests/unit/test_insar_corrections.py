@@ -312,11 +312,11 @@ def test_a_length_on_the_ground_is_as_many_pixels_as_the_latitude_says() -> None
     equator, north = tile_grid(12, 2048, 2047), tile_grid(12, 2048, 1100)
     metres = Metres(metres=400.0)
     found = [insar_filter._box_radii(metres, grid) for grid in (equator, north)]
-    # 38.2 m at the equator: sigma is 10 pixels there.
-    assert {tuple(row) for row in found[0].T.tolist()} == {(10, 10, 9)}
+    # 38.2 m at the equator: sigma is 10.5 pixels there, its square three times what the four r (r + 1) are together.
+    assert {tuple(row) for axis in found[0] for row in axis.T.tolist()} == {(9, 9, 8, 8)}
     assert found[1].min() > 15
     options = {"sigma": metres}
-    assert find("spatial_mean").radius(options, equator) == 29
+    assert find("spatial_mean").radius(options, equator) == 34
 
 
 def test_what_is_high_in_time_and_low_in_space_is_air() -> None:

@@ -91,11 +91,13 @@ def test_low_and_high_are_parts_of_the_image_and_keep_its_gaps(scene: tuple[Imag
 
 
 def test_all_tiles_of_a_zoom_agree_on_the_pixels_of_the_mean() -> None:
-    coarser = find("spatial_mean").coarser
-    found = [coarser({"sigma": Metres(metres=SIGMA)}, web_mercator(zoom)) for zoom in range(8, 19)]
+    found = find("spatial_mean").coarser
+    assert found is not None
+    coarser = found.factor
+    factors = [coarser({"sigma": Metres(metres=SIGMA)}, web_mercator(zoom)) for zoom in range(8, 19)]
     # 2 km are 13 pixels of zoom 10 at the equator.
-    assert found == [1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
-    assert coarser({"sigma": 4096}, web_mercator(12)) == 1
+    assert factors == [1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
+    assert coarser({"sigma": 4096}, web_mercator(12)) == 0
 
 
 @pytest.mark.parametrize("zoom", range(4, 20))
