@@ -35,6 +35,18 @@ class TileSession(Protocol):
     def errors(self, key: str) -> Sequence[Mapping[str, Any]]:
         """The last errors of a chain's tiles: ``time``, ``tile`` and ``message`` of each."""
 
+    def point(
+        self,
+        key: str,
+        lon: float,
+        lat: float,
+        zoom: int,
+        *,
+        parameters: Mapping[str, Any] | None,
+        view: TileBlock | None,
+    ) -> Mapping[str, Any]:
+        """The values under a place."""
+
     def drop(
         self, key: str, *, map_id: str, parameters: Mapping[str, Any] | None = None, keep: TileBlock | None = None
     ) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jeoview.describe import describe
-from jeoview.errors import JeoviewError
+from jeoview.errors import JeoviewError, PendingError
 from jeoview.export.dates import labels
 from jeoview.graph import Node, Parameter, walk
 from jeoview.raster import Kind
@@ -32,6 +32,11 @@ def card(title: str, body: str) -> str:
 def error(message: str) -> str:
     """What went wrong."""
     return f'<p class="jv-error">{html.escape(message)}</p>'
+
+
+def pending(message: str) -> str:
+    """What is computed on, without the advice to ask again: the inspector does."""
+    return f"<p>{html.escape(message.partition(';')[0])} …</p>"
 
 
 def result(answer: Answer, where: str) -> str:
@@ -108,6 +113,8 @@ def _word(value: object) -> str:
 def _step(node: Node, ask: Ask) -> str:
     try:
         answer = ask(node)
+    except PendingError as problem:
+        return pending(str(problem))
     except JeoviewError as problem:
         return f'<span class="jv-error">{html.escape(str(problem))}</span>'
     if len(answer.get("dates", ())) == 1:

@@ -54,7 +54,9 @@ class Tools:
             return [(layer.name, layer.image) for layer in reversed(self._map.layers) if layer.visible]
 
         scene = self._scene
-        made = Inspector(scene.window, subjects, name, lambda: dict(scene.parameters), scene.guard)
+        made = Inspector(
+            scene.window, subjects, name, lambda: dict(scene.parameters), scene.guard, lambda: scene.session
+        )
         self._inspectors[name] = made
         scene.frame.append(made.widget)
         return made

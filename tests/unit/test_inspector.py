@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from jeoview.errors import ParameterError
+from jeoview.errors import ParameterError, PendingError
 from jeoview.graph import Node, parameter
 from jeoview.grid import Grid, tile_grid, tiles_grid
 from jeoview.image import Image, apply
@@ -17,6 +18,7 @@ from jeoview.projection import WEB_MERCATOR, WGS84, transform
 from jeoview.widgets import Map, readout
 from jeoview.widgets.chart import chart, csv_text, has_rate, linear_trend
 from jeoview.widgets.inspector import Inspector
+from jeoview.widgets.layers import TileSession
 from jeoview.widgets.messages import Messages
 from jeoview.widgets.readout import number, words
 from jeoview.widgets.view import tile_block
@@ -124,6 +126,60 @@ def test_a_click_shows_what_the_tile_shows(world: World) -> None:
     row, col = (int(index[-1]) for index in np.nonzero(shown > 1))
     inspector.show(*place_of(view, row, col))
     assert f"<td>{shown[row, col]:.6g} label</td>" in inspector.text
+
+
+class Server:
+    """A tile server on which an area is computed until it is opened."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.open, self.asked = world, False, 0
+
+    def publish(self, node: Node) -> str:
+        return self.world.engine.save(node)
+
+    def point(self, key: str, *place: Any, view: Any, **options: Any) -> dict[str, Any]:
+        self.asked += 1
+        if not self.open:
+            raise PendingError(f"label of 1024 x 768 pixels: at work for {self.asked} s; ask again")
+        return self.world.engine.point(self.world.engine.load(key), *place, view=tiles_grid(*view), **options)
+
+
+def test_a_click_joins_the_area_that_the_server_computes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither is it computed once more, nor does the click wait for it: its value comes when it is there."""
+    server, later, dropped = Server(world), [], []
+
+    def wait(seconds: float, function: Callable[[], None]) -> Callable[[], None]:
+        later.append((seconds, function))
+        return lambda: dropped.append(function)
+
+    mask = (world.image().median().ndvi() > 0.2).label(region="view")
+    window = Window(None, 13, "none", 400)
+    inspector = Inspector(
+        window, lambda: [("L", mask)], "L", dict, Messages().guard, lambda: cast(TileSession, server), wait
+    )
+    point = world.engine.point
+    monkeypatch.setattr(world.engine, "point", None)
+    window.go(centre(world)[::-1], 13)
+    inspector._clicked(type="click", coordinates=centre(world)[::-1])
+    assert "label of 1024 x 768 pixels: at work for 1 s" in inspector.text
+    assert "ask again" not in inspector.text
+    assert "jv-error" not in inspector.text
+    ((seconds, again),) = later
+    again()
+    assert (seconds, "at work for 2 s" in inspector.text, len(later)) == (2.0, True, 2)
+    server.open = True
+    monkeypatch.setattr(world.engine, "point", point)
+    later[-1][1]()
+    expected = world.engine.point(mask.node, *centre(world), 13, view=tiles_grid(*window.block))["values"]
+    (expected,) = expected.values()
+    assert f"<td>{expected:.6g} label</td>" in inspector.text
+    # What does not work on an area is asked here, and nothing waits any more.
+    assert (len(later), server.asked) == (2, 3)
+    later[-1][1]()
+    assert server.asked == 3
+    inspector._fold.selected_index = 0
+    assert "ndvi" in inspector.steps
+    assert server.asked == 4
 
 
 def test_a_point_of_red_green_and_blue_has_all_three(world: World) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import jeoview.recipes  # noqa: F401 - gives images their recipes
 from jeoview.chain import encode
-from jeoview.errors import ParameterError, ServerError
+from jeoview.errors import ParameterError, PendingError, ServerError
 from jeoview.graph import Node, Parameter, parameter
 from jeoview.image import Image, apply
 from jeoview.projection import Bounds
@@ -77,6 +77,9 @@ class FakeSession:
         if self.dead:
             raise ServerError("the tile server does not answer")
         return self.failing.get(key, [])
+
+    def point(self, key: str, *place: Any, **options: Any) -> Mapping[str, Any]:
+        raise PendingError("label of 4 x 4 pixels: at work for 1 s; ask again")
 
     def drop(self, key: str, *, map_id: str, parameters: Any = None, keep: Any = None) -> int:
         assert map_id
