@@ -267,6 +267,29 @@ def input_nodes(node: Node) -> tuple[Node, ...]:
     return tuple(inputs)
 
 
+def sources_of(node: Node) -> tuple[Node, ...]:
+    """The sources of a chain, each once: those of what is shown before those of what it was chosen by or weighed with."""
+    found: dict[str, Node] = {}
+    seen: set[str] = set()
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
+        if part.key in seen:
+            continue
+        seen.add(part.key)
+        if is_source(part):
+            found[part.key] = part
+        waiting.extend(reversed(_shown_first(part)))
+    return tuple(found.values())
+
+
+def _shown_first(node: Node) -> tuple[Node, ...]:
+    """The inputs of a node; a condition, which chooses and is not seen, comes last."""
+    condition = node.arguments.get("condition")
+    inputs = input_nodes(node)
+    return (*(image for image in inputs if image is not condition), *(image for image in inputs if image is condition))
+
+
 @lru_cache(maxsize=8192)
 def input_schemas(node: Node) -> tuple[Schema, ...]:
     """The schemas of `input_nodes`."""

@@ -17,7 +17,7 @@ import numpy as np
 from jeoview import chain, planner
 from jeoview.answers import below_style, common_unit, note
 from jeoview.catalog import Catalog
-from jeoview.describe import describe, is_native, is_source
+from jeoview.describe import describe, is_native, is_source, sources_of
 from jeoview.errors import KeyUnknownError, LimitError, ParameterError
 from jeoview.executor import StepClock, Value, finish, recall
 from jeoview.flights import Flights
@@ -254,8 +254,8 @@ class Engine:
         return frozenset().union(*(self._scenes.files(part) for part in walk(node) if is_source(part)))
 
     def sources(self, node: Node) -> tuple[str, ...]:
-        """The titles of the collections behind a chain, each once; simulated ones are called so."""
-        titles = dict.fromkeys(self._scenes.credit(part) for part in walk(node) if is_source(part))
+        """The titles of the collections behind a chain, each once, that of what is shown first; simulated ones are called so."""
+        titles = dict.fromkeys(self._scenes.credit(part) for part in sources_of(node))
         return tuple(filter(None, titles))
 
     def credits(self, node: Node) -> str:

@@ -2248,7 +2248,8 @@ class ImageCollection:
         ----------
         path : path
             Ends in ``.tif``. A series becomes one band for each date and band, described ``date band``; with ``{date}``
-            in the name, one file for each date. Scenes within 5 minutes, which are one pass of a satellite, are one
+            in the name, one file for each date, whose bands have their own names. `jeoview.open_series` opens a series of
+            displacement again. Scenes within 5 minutes, which are one pass of a satellite, are one
             date: the first of the collection's order lies on top.
         bounds : (west, south, east, north), optional
             In units of ``crs``; by default the extent of the image, grown to multiples of the resolution.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from jeoview.catalog import Item, Query
 from jeoview.collection import files
-from jeoview.collection.files import as_path, register
+from jeoview.collection.files import as_path, matches, register
 from jeoview.collection.frames import join_frames
 from jeoview.collection.frozen import freeze, freeze_pairs, user_catalog
 from jeoview.collection.network import dates_of, subsets
@@ -20,7 +21,7 @@ from jeoview.errors import CollectionError, ParameterError, SourceError, warn
 from jeoview.graph import digest
 from jeoview.image import Image, apply
 from jeoview.io.etag import file_etag
-from jeoview.io.products import licsbas, opera
+from jeoview.io.products import exported, licsbas, opera
 from jeoview.io.products.interferograms import PairOptions, check_baselines, pair_items
 from jeoview.io.products.results import result_of
 from jeoview.io.products.stacks import LOS, SUFFIX, Result, Stack
@@ -196,13 +197,14 @@ def _share(height: Image | float, low: float, high: float) -> Image | float:
 
 
 def open_series(path: str | Path) -> Image:
-    """Open a displacement series that another program computed.
+    """Open a displacement series that another program computed, or that `to_geotiff` wrote.
 
     Parameters
     ----------
     path : str or Path
         MintPy's ``timeseries*.h5``, LiCSBAS's ``cum*.h5``, FLATSIM's ``CNES_DTs_*.tif``, or a folder of OPERA DISP-S1
-        files of one frame, which are inverted as the network of pairs that they are.
+        files of one frame, which are inverted as the network of pairs that they are. Of our own, the GeoTIFF of a series, or a
+        pattern of files of a date each, such as ``"d_{date}.tif"`` or ``"d_*.tif"``.
 
     Returns
     -------
@@ -220,6 +222,10 @@ def open_series(path: str | Path) -> Image:
         If the files of OPERA DISP-S1 do not connect all dates: those that are not connected to the first are NaN.
     """
     file = as_path(path, "open_series").absolute()
+    pattern = str(file).replace("{date}", "*")
+    if not file.exists() and glob.has_magic(pattern):
+        name = f"series-{digest(pattern)[:12]}"
+        return _registered(file.name, name, exported.of_files(matches(pattern), name))
     if not file.exists():
         raise SourceError(f"there is no file {file.name!r} at the path given")
     if file.is_dir():
@@ -229,13 +235,14 @@ def open_series(path: str | Path) -> Image:
     if found is None or not found.series:
         raise SourceError(
             f"{file.name} is no displacement series; expected MintPy's timeseries.h5, LiCSBAS's cum.h5, FLATSIM's "
-            "CNES_DTs_*.tif or a folder of OPERA DISP-S1 files" + ("; open it with jeoview.open" if found else "")
+            "CNES_DTs_*.tif, a folder of OPERA DISP-S1 files, or what to_geotiff() of a series wrote (files of a date "
+            'each as "name_{date}.tif")' + ("; open it with jeoview.open" if found else "")
         )
-    register(name, file.name, found.items)
-    return _series_image(name, found)
+    return _registered(file.name, name, found)
 
 
-def _series_image(name: str, found: Result) -> Image:
+def _registered(title: str, name: str, found: Result) -> Image:
+    register(name, title, found.items)
     series = freeze(user_catalog().collection(name), found.items)
     if not found.zeros_are_empty:
         return series

@@ -17,6 +17,7 @@ from jeoview.export.empty import warn_empty
 from jeoview.export.request import Request, Resolution, request
 from jeoview.image import Image
 from jeoview.io.cog import CogStream
+from jeoview.io.products import exported
 from jeoview.io.write import BandText, CogProfile, Content
 from jeoview.operator import Schema
 from jeoview.progress import job
@@ -51,7 +52,8 @@ def to_geotiff(  # noqa: PLR0913 - what a user writes (design 8)
     ----------
     path : path
         Ends in ``.tif``. A series becomes one band for each date and band, described ``date band``; with ``{date}``
-        in the name, one file for each date. Scenes within 5 minutes, which are one pass of a satellite, are one
+        in the name, one file for each date, whose bands have their own names. `jeoview.open_series` opens a series of
+        displacement again. Scenes within 5 minutes, which are one pass of a satellite, are one
         date: the first of the collection's order lies on top.
     bounds : (west, south, east, north), optional
         In units of ``crs``; by default the extent of the image, grown to multiples of the resolution.
@@ -99,7 +101,7 @@ def to_geotiff(  # noqa: PLR0913 - what a user writes (design 8)
         raise ParameterError("no scene of the series lies in the bounds")
     places = _places(place, wanted, overwrite=overwrite) if dated else [place]
     with job(place.name, wanted.grid.height * wanted.grid.width, "px", progress=progress) as bar, ExitStack() as stack:
-        writer = _Writer(wanted, places, stack)
+        writer = _Writer(wanted, places, stack, dated=dated)
         valid = blocks.render(wanted, writer.write, bar)
     if not valid:
         warn_empty(wanted, place.name)
@@ -128,12 +130,15 @@ class _Writer:
         One, or one for each date.
     stack : ExitStack
         Closes the files: whole after success, not at all after an error.
+    dated : bool
+        Whether each date has its file.
     """
 
-    def __init__(self, wanted: Request, places: list[Path], stack: ExitStack) -> None:
+    def __init__(self, wanted: Request, places: list[Path], stack: ExitStack, *, dated: bool) -> None:
         self._wanted = wanted
         self._places = places
         self._stack = stack
+        self._dated = dated
         self._files: list[CogStream] = []
         self._indexed = False
 
@@ -149,25 +154,32 @@ class _Writer:
         self._indexed = raster.palette is not None and bool((raster.palette[1:, 3] == 255).all())
         palette = raster.palette if self._indexed else None
         parts = np.array_split(np.arange(len(self._layers(raster))), len(self._places))
-        texts = _texts(self._wanted, indexed=self._indexed)
-        tags = provenance.tags(self._wanted.engine, self._wanted.node, self._wanted.dates)
-        for place, part in zip(self._places, parts, strict=True):
+        texts = _texts(self._wanted, indexed=self._indexed, dated=self._dated)
+        for number, (place, part) in enumerate(zip(self._places, parts, strict=True)):
+            tags = self._tags(number)
             profile = _profile(self._wanted, raster, tuple(texts[i] for i in part), tags, indexed=self._indexed)
             file = CogStream(place, profile, palette=palette, threads=blocks.threads())
             self._files.append(self._stack.enter_context(file))
+
+    def _tags(self, number: int) -> dict[str, str]:
+        wanted = self._wanted
+        dates = [wanted.dates[number]] if self._dated else wanted.dates
+        tags = provenance.tags(wanted.engine, wanted.node, dates)
+        return tags | {exported.SIGN: exported.TOWARDS} if exported.BAND in wanted.schema.bands and dates else tags
 
     def _layers(self, raster: Raster) -> Array:
         values = raster.rgba() if raster.kind is Kind.COLOUR and not self._indexed else raster.array
         return values.reshape(-1, *raster.grid.shape)
 
 
-def _texts(wanted: Request, *, indexed: bool) -> list[BandText]:
+def _texts(wanted: Request, *, indexed: bool, dated: bool) -> list[BandText]:
     schema = wanted.schema
     if indexed:
         return [BandText("colour")]
     if schema.kind is not Kind.SERIES:
         return [_text(schema, band, band) for band in schema.bands]
-    return [_text(schema, band, f"{label} {band}") for label in _labels(wanted) for band in schema.bands]
+    heads = ["" if dated else f"{label} " for label in _labels(wanted)]
+    return [_text(schema, band, f"{head}{band}") for head in heads for band in schema.bands]
 
 
 def _text(schema: Schema, band: str, name: str) -> BandText:

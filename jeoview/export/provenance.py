@@ -16,9 +16,10 @@ from jeoview.errors import ParameterError, SourceError
 from jeoview.graph import Node, digest, walk
 from jeoview.image import Image
 from jeoview.io.metadata import read_tags
+from jeoview.io.products.exported import DATES
 from jeoview.operator import Mode, find
 
-CHAIN, ITEMS, DATES, UNIT, SIMULATED = "JEOVIEW_CHAIN", "JEOVIEW_ITEMS", "JEOVIEW_DATES", "UNIT", "JEOVIEW_SIMULATED"
+CHAIN, ITEMS, UNIT, SIMULATED = "JEOVIEW_CHAIN", "JEOVIEW_ITEMS", "UNIT", "JEOVIEW_SIMULATED"
 
 
 def item_lists(engine: Engine, node: Node) -> dict[str, str]:

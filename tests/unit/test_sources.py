@@ -5,9 +5,14 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rasterio
+from rasterio.transform import from_origin
 
 import jeoview as jv
+from jeoview.engine import Engine
+from jeoview.image import Image
 from jeoview.widgets import Map
 from jeoview.widgets.legend import legends_html, readable, sources_html
 from jeoview.widgets.messages import Messages
@@ -88,3 +93,28 @@ def test_the_same_advice_for_several_layers_is_said_once() -> None:
     assert Text(messages.widget.value).text.startswith("East and 1 more")
     messages.advise("East", "")
     assert Text(messages.widget.value).text == "<b>Northcopy the stack onceFireszoom in"
+
+
+def test_the_source_of_what_is_shown_comes_before_that_of_its_mask(tmp_path: Path, jeoview_home: Path) -> None:
+    def opened(name: str) -> Image:
+        with rasterio.open(
+            tmp_path / f"{name}.tif",
+            "w",
+            driver="GTiff",
+            height=8,
+            width=8,
+            count=1,
+            dtype="float32",
+            crs="EPSG:4326",
+            transform=from_origin(10.0, 45.0, 0.01, 0.01),
+        ) as file:
+            file.write(np.ones((8, 8), np.float32), 1)
+        return jv.open(tmp_path / f"{name}.tif")
+
+    velocity, coherence, height = (opened(name) for name in ("velocity", "coherence", "another"))
+    chosen = coherence > 0.5
+    engine = Engine.default()
+    assert engine.sources(velocity.mask(chosen).node) == ("velocity.tif", "coherence.tif")
+    assert engine.sources((velocity - height).mask(chosen).node) == ("velocity.tif", "another.tif", "coherence.tif")
+    assert engine.sources(jv.where(chosen, velocity, height).node) == ("velocity.tif", "another.tif", "coherence.tif")
+    assert engine.credits(velocity.mask(velocity > coherence).node) == "velocity.tif, coherence.tif"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from jeoview.io.products import egms, flatsim, hyp3, licsbas, mintpy, opera
+from jeoview.io.products import egms, exported, flatsim, hyp3, licsbas, mintpy, opera
 from jeoview.io.products.stacks import Result
 
 
@@ -16,7 +16,7 @@ class Family(Protocol):
         """What a file holds, or None where it is none of the family's."""
 
 
-FAMILIES: tuple[Family, ...] = (mintpy, licsbas, opera, flatsim, hyp3, egms)
+FAMILIES: tuple[Family, ...] = (mintpy, licsbas, opera, flatsim, hyp3, egms, exported)
 
 
 def result_of(path: Path, collection: str, *, series: bool) -> Result | None:
