@@ -124,8 +124,8 @@ def _check_periodogram(options: Options, dates: Sequence[str]) -> None:
 
 
 def _check_two(node: Node) -> None:
-    """An image agrees with itself: no phase, and a coherence of 1, everywhere."""
-    if node.operator in ("coherence", "interferogram") and len(set(input_nodes(node))) == 1:
+    """An image agrees with itself: a coherence of 1 everywhere. (Its interferogram with itself is its power, which is of use.)"""
+    if node.operator == "coherence" and len(set(input_nodes(node))) == 1:
         raise ParameterError(
             f"{node.operator}: both images are the same one; give those of two dates, slc[day] and slc[other]"
         )
