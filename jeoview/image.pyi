@@ -429,12 +429,16 @@ class Image:
         NaN (no data) in any input is NaN in the result.
         """
         ...
-    def goldstein(self, alpha: float | Parameter = 0.5, patch: Literal[8, 16, 32, 64, 128] | Parameter = 32) -> Image:
+    def goldstein(
+        self,
+        alpha: float | Parameter = 0.5,
+        patch: Literal[8, 16, 32, 64, 128] | Parameter = 32,
+        overlap: float | Parameter = 0.5,
+    ) -> Image:
         r"""Smooth the fringes of an interferogram where they are strong (Goldstein and Werner 1998).
 
         The spectrum S of every patch becomes S abs(smooth(S)) ** alpha, with the amplitude smoothed over 3 x 3. Patches
-        stand at multiples of half their size on the map's lattice, overlap by half and are laid together with triangular
-        weights, so that tiles agree.
+        stand at multiples of one step on the map's lattice, so that tiles agree, and are laid together with triangular weights.
 
         Parameters
         ----------
@@ -444,6 +448,9 @@ class Image:
             0 leaves the phase as it is; 0.5 is usual; 1 filters strongly.
         patch : int
             Side of a patch in pixels of the screen (of the sensor for an interferogram on its own grid).
+        overlap : float
+            Share of its side that a patch has in common with the next one, in whole pixels: 0.5 or more. At 0.75 there are four
+            times as many patches, which takes four times as long, and their traces fade.
 
         Returns
         -------

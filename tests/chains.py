@@ -145,7 +145,7 @@ def stretched(draw: Draw, image: Image, other: Image, place: Place) -> Image:
 
 def filtered(draw: Draw, image: Image, other: Image, place: Place) -> Image:
     alpha, patch = draw(st.sampled_from((0.3, 1.0))), draw(st.sampled_from((8, 16)))
-    return one(draw, image).goldstein(alpha, patch)
+    return one(draw, image).goldstein(alpha, patch, draw(st.sampled_from((0.5, 0.75, 0.9))))
 
 
 def lined(draw: Draw, image: Image, other: Image, place: Place) -> Image:

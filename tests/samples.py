@@ -150,6 +150,7 @@ def _samples() -> list[Sample]:
         Sample("stretch_by", ("three", "table")),
         Sample("goldstein", ("phase",), {"patch": 8}),
         Sample("goldstein", ("phase",), {"patch": 8, "alpha": 1.0}),
+        Sample("goldstein", ("phase",), {"patch": 8, "overlap": 0.75}),
         Sample("unwrap", ("phase",)),
         Sample("unwrap", ("phase", "one"), {"region": REGION, "zoom": 12, "min_coherence": 0.3}),
         Sample("isoline_pixels", ("one",), {"interval": 0.2, "base": 0.05}),

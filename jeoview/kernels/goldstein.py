@@ -3,10 +3,9 @@
 Source: Goldstein and Werner, "Radar interferogram filtering for geophysical applications", Geophysical Research
 Letters 25 (1998).
 
-Patches stand at multiples of half their size on the absolute lattice and are laid over each other with one fixed
-window, in one order, so that every tile adds up the same numbers. Patches are transformed in batches of a multiple of
-sixteen lines: the library then does every line in full vectors, and rounds none of them in another way for lack of
-neighbours.
+Patches stand at multiples of one step on the absolute lattice and are laid over each other with one fixed window, in
+one order, so that every tile adds up the same numbers. Patches are transformed in batches of a multiple of sixteen
+lines: the library then does every line in full vectors, and rounds none of them in another way for lack of neighbours.
 """
 
 from __future__ import annotations
@@ -43,16 +42,20 @@ EXP2 = (
     0.0018937540582163407,
 )
 LINES = 16
+# Of the patches that are transformed together: the more they overlap, the more of them there are.
+BATCH_BYTES = 32 << 20
 
 
 @njit(cache=True, nogil=True)
-def _gather(values: Complexes, size: int, patches: Complexes) -> None:  # pragma: no cover - compiled
-    """Cut the patches out; NaN becomes 0."""
-    step = size // 2
-    across = values.shape[1] // step - 1
-    for p in range(values.shape[0] // step - 1):
+def _gather(
+    values: Complexes, step: int, first: int, count: int, patches: Complexes
+) -> None:  # pragma: no cover - compiled
+    """Cut the patches of some rows of them out; NaN becomes 0."""
+    size = patches.shape[1]
+    across = (values.shape[1] - size) // step + 1
+    for p in range(count):
         for q in range(across):
-            top, left = p * step, q * step
+            top, left = (first + p) * step, q * step
             for y in range(size):
                 for x in range(size):
                     value = values[top + y, left + x]
@@ -135,14 +138,15 @@ def _weigh(
 
 
 @njit(cache=True, nogil=True)
-def _scatter(patches: Complexes, window: Floats, out: Complexes) -> None:  # pragma: no cover - compiled
-    """Add the patches up, one after the other, under the window."""
+def _scatter(
+    patches: Complexes, window: Floats, step: int, first: int, count: int, out: Complexes
+) -> None:  # pragma: no cover - compiled
+    """Add the patches of some rows of them up, one after the other, under the window."""
     size = patches.shape[1]
-    step = size // 2
-    across = out.shape[1] // step - 1
-    for p in range(out.shape[0] // step - 1):
+    across = (out.shape[1] - size) // step + 1
+    for p in range(count):
         for q in range(across):
-            top, left = p * step, q * step
+            top, left = (first + p) * step, q * step
             for y in range(size):
                 vertical = window[y]
                 for x in range(size):
@@ -150,11 +154,11 @@ def _scatter(patches: Complexes, window: Floats, out: Complexes) -> None:  # pra
 
 
 def triangle(size: int) -> Floats:
-    """Weights of a line of a patch; those of two patches that overlap by half are 1 together."""
+    """Weights of a line of a patch; those of two patches that overlap by half are 1 together. Only the angle counts."""
     return np.asarray(1.0 - np.abs(np.arange(size) - (size - 1) / 2) / (size / 2), dtype=np.float32)
 
 
-def goldstein(values: NDArray[Any], row: int, col: int, alpha: float, size: int) -> Complexes:
+def goldstein(values: NDArray[Any], row: int, col: int, alpha: float, size: int, step: int) -> Complexes:
     """Filter one interferogram.
 
     Parameters
@@ -167,6 +171,8 @@ def goldstein(values: NDArray[Any], row: int, col: int, alpha: float, size: int)
         Power of the smoothed amplitude.
     size : int
         Side of a patch in pixels, a power of two.
+    step : int
+        Pixels from a patch to the next one, at most half of ``size``.
 
     Returns
     -------
@@ -176,21 +182,24 @@ def goldstein(values: NDArray[Any], row: int, col: int, alpha: float, size: int)
     """
     from scipy import fft  # a tenth of a second that no other chain should wait for
 
-    step = size // 2
     # The first pixel on the raster of the patches; those that stand out over the edge are nobody's.
     top, left = -row % step, -col % step
-    down, across = (max((count - first) // step - 1, 0) for first, count in zip((top, left), values.shape, strict=True))
+    down, across = (
+        max((count - first - size) // step + 1, 0) for first, count in zip((top, left), values.shape, strict=True)
+    )
     out = np.zeros(values.shape, dtype=np.complex64)
     if not down * across:
         return out
-    area = np.s_[top : top + (down + 1) * step, left : left + (across + 1) * step]
-    phasors = values[area] if np.iscomplexobj(values) else phasors_of(values[area])
-    full = max(LINES // size, 1)
-    patches = np.zeros((-(-down * across // full) * full, size, size), dtype=np.complex64)
-    _gather(np.ascontiguousarray(phasors), size, patches)
-    spectra = fft.fft2(patches, axes=(1, 2), overwrite_x=True)
+    area = np.s_[top : top + (down - 1) * step + size, left : left + (across - 1) * step + size]
+    phasors = np.ascontiguousarray(values[area] if np.iscomplexobj(values) else phasors_of(values[area]))
+    full, rows = max(LINES // size, 1), max(BATCH_BYTES // (8 * size * size * across), 1)
     weight = np.empty((size, size), dtype=np.float32)
     frame, flat = np.empty((size + 2, size + 2), dtype=np.float32), np.empty(size * size, dtype=np.float32)
-    _weigh(spectra, np.float32(alpha), frame, weight, weight.reshape(-1).view(np.int32), flat)
-    _scatter(fft.ifft2(spectra, axes=(1, 2), overwrite_x=True), triangle(size), out[area])
+    for first in range(0, down, rows):
+        count = min(rows, down - first)
+        patches = np.zeros((-(-count * across // full) * full, size, size), dtype=np.complex64)
+        _gather(phasors, step, first, count, patches)
+        spectra = fft.fft2(patches, axes=(1, 2), overwrite_x=True)
+        _weigh(spectra, np.float32(alpha), frame, weight, weight.reshape(-1).view(np.int32), flat)
+        _scatter(fft.ifft2(spectra, axes=(1, 2), overwrite_x=True), triangle(size), step, first, count, out[area])
     return out

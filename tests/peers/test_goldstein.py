@@ -31,12 +31,11 @@ def image(array: Any, row: int = ROW, col: int = COL) -> Raster:
     return Raster(values, grid, Kind.BANDS, ("phase",))
 
 
-def patch_by_patch(phasors: NDArray[Any], alpha: float, size: int) -> NDArray[np.complex128]:
-    """Patches at absolute multiples of half their size, each by itself."""
-    step = size // 2
+def patch_by_patch(phasors: NDArray[Any], alpha: float, size: int, step: int) -> NDArray[np.complex128]:
+    """Patches at absolute multiples of a step, each by itself."""
     values = np.where(np.isnan(phasors), 0, phasors).astype(np.complex128)
     out = np.zeros(values.shape, dtype=np.complex128)
-    line = 1 - np.abs(np.arange(size) - (size - 1) / 2) / step
+    line = 1 - np.abs(np.arange(size) - (size - 1) / 2) / (size / 2)
     for top in range(-ROW % step, values.shape[0] - size + 1, step):
         for left in range(-COL % step, values.shape[1] - size + 1, step):
             part = np.s_[top : top + size, left : left + size]
@@ -47,12 +46,16 @@ def patch_by_patch(phasors: NDArray[Any], alpha: float, size: int) -> NDArray[np
     return out
 
 
-@pytest.mark.parametrize("size", [8, 16, 32, 64])
+STEPS = {(16, 0.7): 5, (32, 0.9): 3, (64, 0.875): 8}
+
+
+@pytest.mark.parametrize(("size", "overlap"), [(8, 0.5), (16, 0.5), (32, 0.5), (64, 0.5), *STEPS])
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 1.3])
-def test_equals_a_loop_over_patches(size: Any, alpha: float) -> None:
+def test_equals_a_loop_over_patches(size: Any, overlap: float, alpha: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jeoview.kernels.goldstein.BATCH_BYTES", 1 << 20)
     phase, _ = interferogram(0.9)
-    expected = patch_by_patch(np.exp(1j * phase), alpha, size)
-    found = goldstein(image(phase), alpha=alpha, patch=size).array[0]
+    expected = patch_by_patch(np.exp(1j * phase), alpha, size, STEPS.get((size, overlap), size // 2))
+    found = goldstein(image(phase), alpha=alpha, patch=size, overlap=overlap).array[0]
     inner = np.s_[size:-size, size:-size]
     # Where hardly anything is left of the phasors, their angle is rounding.
     clear = np.abs(expected[inner]) > 1e-2 * np.abs(expected).max()
@@ -79,18 +82,30 @@ def test_fringes_come_out_of_the_noise() -> None:
     assert error[1.0] < 0.4 * error[0.0]
 
 
-@pytest.mark.parametrize("size", [8, 32, 128])
+@pytest.mark.parametrize(("size", "overlap"), [(8, 0.5), (8, 0.8), (32, 0.5), (32, 0.75), (32, 0.9), (128, 0.5)])
 @pytest.mark.parametrize("complex_values", [False, True])
-def test_tiles_are_cuts_of_the_whole_to_the_last_bit(size: Any, complex_values: bool) -> None:
+def test_tiles_are_cuts_of_the_whole_to_the_last_bit(size: Any, overlap: float, complex_values: bool) -> None:
     phase, _ = interferogram(1.2, 420)
     amplitude = np.random.default_rng(1).gamma(2, 1, phase.shape)
     whole = image((np.exp(1j * phase) * amplitude).astype(np.complex64) if complex_values else phase)
-    expected = goldstein(whole, alpha=0.6, patch=size)
+    expected = goldstein(whole, alpha=0.6, patch=size, overlap=overlap)
     reach = size - 1
     for row, col, height, width in ((reach, reach, 40, 64), (150, 171, 1, 1), (133, 140, 7, 100), (180, 129, 101, 1)):
         tile = Grid(whole.grid.lattice, ROW + row, COL + col, height, width)
-        part = goldstein(whole.cut(tile.pad(reach)), alpha=0.6, patch=size).cut(tile)
+        part = goldstein(whole.cut(tile.pad(reach)), alpha=0.6, patch=size, overlap=overlap).cut(tile)
         np.testing.assert_array_equal(part.array, expected.cut(tile).array)
+
+
+def test_more_overlap_leaves_fewer_traces_of_the_patches() -> None:
+    phase, truth = interferogram(0.9)
+    error = [
+        np.nanstd(
+            np.angle(np.exp(1j * (goldstein(image(phase), alpha=1.0, overlap=share).array[0] - truth)))[32:-32, 32:-32]
+        )
+        for share in (0.5, 0.75, 0.875)
+    ]
+    assert error[1] < 0.97 * error[0]
+    assert error[2] <= 1.01 * error[1]
 
 
 def test_complex_values_keep_their_amplitude() -> None:
@@ -99,7 +114,7 @@ def test_complex_values_keep_their_amplitude() -> None:
     values = (np.exp(1j * phase) * amplitude).astype(np.complex64)
     found = goldstein(image(values)).array[0]
     assert found.dtype == np.complex64
-    expected = patch_by_patch(values, 0.5, 32)
+    expected = patch_by_patch(values, 0.5, 32, 16)
     inner = np.s_[32:-32, 32:-32]
     np.testing.assert_allclose(np.abs(found), np.abs(values), rtol=1e-5)
     clear = (np.abs(expected) > 1e-2 * np.abs(expected).max())[inner] & ~np.isnan(values[inner])
