@@ -25,7 +25,11 @@ from jeoview.kernels.unwrap_snaphu import Settings, unwrap_by_cost
 from jeoview.projection import WEB_MERCATOR, WGS84, transform_bounds
 from jeoview.raster import Kind, Raster
 from jeoview.region import region_grid
-from tests.service.support import ROOT, Answer, Scene, Server, X, Y, Z, start_server
+from jeoview.session import Address, Session
+from jeoview.widgets.inspector import Inspector
+from jeoview.widgets.messages import Messages
+from jeoview.widgets.window import Window
+from tests.service.support import ROOT, TOKEN, Answer, Scene, Server, X, Y, Z, start_server
 
 pytestmark = pytest.mark.skipif(find_spec("snaphu") is None, reason="snaphu is not installed: pip install snaphu")
 AREA = tiles_grid(Z, X, Y, X + 1, Y)
@@ -150,6 +154,38 @@ def test_a_solver_that_takes_longer_than_a_tile_may(scene: Scene, tmp_path: Path
         assert len(solver.runs) == 1
     for x, tile in ((X, found), (X + 1, beside)):
         np.testing.assert_array_equal(tile, solution(scene, x, Y, cost="defo", init="mst"))
+
+
+def test_a_click_joins_the_solution_that_the_map_waits_for(scene: Scene, tmp_path: Path) -> None:
+    """It is solved once, the click is answered at once, and the other tiles meanwhile."""
+    image, later = fringes(scene).unwrap(method="snaphu")["unwrapped"], []
+
+    def wait(seconds: float, function: Callable[[], None]) -> Callable[[], None]:
+        later.append((seconds, function))
+        return lambda: None
+
+    window = Window(None, Z, "none", 400)
+    west, south, east, north = tile_grid(Z, X, Y).bbox
+    place = (south + north) / 2, (west + east) / 2
+    window.go(place, Z)
+    view = f"npy?view={'/'.join(map(str, window.block))}"
+    key, quick = scene.engine.save(image.node), scene.engine.save(scene.ndvi(vmin=-0.35))
+    with serving(scene, tmp_path, "--workers", "2") as (server, solver):
+        session = Session(Address(server.port, TOKEN), scene.settings)
+        inspector = Inspector(window, lambda: [("U", image)], "U", dict, Messages().guard, lambda: session, wait)
+        assert server.tile(key, tail=view).json()["code"] == "Pending"
+        begun = time.monotonic()
+        inspector._clicked(type="click", coordinates=place)
+        assert time.monotonic() - begun < 10.0
+        assert re.search(r"unwrap of \d+ x \d+ pixels: at work for", inspector.text)
+        assert server.tile(quick).status == 200
+        solver.open()
+        tile = array(until(server, key, X, Y, view))
+        later[-1][1]()
+        assert len(solver.runs) == 1
+    # The middle in degrees is within a pixel of the middle of the tile.
+    values = tile[0, 126:130, 128]
+    assert any(f"{value:.6g}" in inspector.text for value in values)
 
 
 def test_the_solver_ends_with_its_server(scene: Scene, tmp_path: Path) -> None:
