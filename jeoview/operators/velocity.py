@@ -99,8 +99,14 @@ def _moment(day: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _design(model: MotionModel, dates: tuple[str, ...]) -> Design:
-    """The model at the dates of a series, made once and kept."""
+def design_of(model: MotionModel, dates: tuple[str, ...]) -> Design:
+    """The model at the dates of a series, made once and kept.
+
+    Raises
+    ------
+    ParameterError
+        If a step lies outside the series.
+    """
     for step in model.steps:
         if not dates[0] < _moment(step) <= dates[-1]:
             raise ParameterError(
@@ -139,7 +145,7 @@ def check_motion(options: Options, dates: tuple[str, ...]) -> None:
         If a step lies outside the series, or there are too few dates between steps or for all parameters.
     """
     model = _model(options)
-    if _design(model, dates).basis.any():
+    if design_of(model, dates).basis.any():
         return
     for one, other in pairwise(model.steps):
         if not any(_moment(one) <= date < _moment(other) for date in dates):
@@ -239,7 +245,7 @@ def velocity(
         array = np.full((len(motion.bands), *shape), np.nan, dtype=np.float32)
     else:
         layers = Stack.of(series.array, series.bands.index("displacement"))
-        rows = fit(layers, _design(motion, series.dates), robust=robust)
+        rows = fit(layers, design_of(motion, series.dates), robust=robust)
         forget_short(rows, layers, years_since(series.dates, series.dates[0]), min_dates, span)
         array = motion.results(rows).reshape(-1, *shape)
     return replace(series, array=array, kind=Kind.BANDS, bands=motion.bands, dates=())

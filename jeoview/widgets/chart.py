@@ -1,4 +1,4 @@
-"""A series under a click: its chart, with a linear fit where one means something, and its values as CSV."""
+"""A series under a click: its chart, with a fitted curve where one means something, and its values as CSV."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import csv
 import datetime as dt
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,43 +13,13 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from jeoview.operators.motion_fit import LINEAR, Curve, Fit, curve_of
+
 DAYS_A_YEAR = 365.25
 # Within fewer years a line through vegetation, snow or temperature is a piece of a season, not a rate.
 YEARS_OF_A_TREND = 2.0
 
 Values = Mapping[str, NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class Trend:
-    """A straight line through a series.
-
-    Parameters
-    ----------
-    rate, error : float
-        Slope and its standard error, a year.
-    line : (time,) float64
-        The line at the series' times.
-    """
-
-    rate: float
-    error: float
-    line: NDArray[np.float64]
-
-
-def linear_trend(years: NDArray[np.float64], values: NDArray[np.float64]) -> Trend | None:
-    """Least squares line through the valid values; None with fewer than three.
-
-    The error is ``sqrt(RSS / (N - 2) * inv(G'G)[slope, slope])``.
-    """
-    valid = np.isfinite(values)
-    if valid.sum() < 3 or np.ptp(years[valid]) == 0:
-        return None
-    design = np.column_stack([years, np.ones_like(years)])
-    found, *_ = np.linalg.lstsq(design[valid], values[valid], rcond=None)
-    residual = values[valid] - design[valid] @ found
-    covariance = np.linalg.inv(design[valid].T @ design[valid]) * (residual @ residual) / (valid.sum() - 2)
-    return Trend(float(found[0]), float(np.sqrt(covariance[0, 0])), design @ found)
 
 
 def has_rate(dates: Sequence[str], unit: str) -> bool:
@@ -66,7 +35,7 @@ def time_of(date: str) -> dt.datetime:
     return dt.datetime.fromisoformat(date.partition("/")[2] or date)
 
 
-def chart(dates: Sequence[str], values: Values, units: Mapping[str, str]) -> str:
+def chart(dates: Sequence[str], values: Values, units: Mapping[str, str], fit: Fit = LINEAR) -> str:
     """A chart over time as SVG.
 
     Parameters
@@ -78,20 +47,24 @@ def chart(dates: Sequence[str], values: Values, units: Mapping[str, str]) -> str
     units : mapping
         By band; metres are shown as millimetres, in which ground motion is read. Where they differ they stand with the
         names of the bands.
+    fit : Fit
+        The curve that is drawn and whose rate is said, where one means something.
     """
     shown = {band: "mm" if units[band] == "m" else units[band] for band in values}
     common = set(shown.values()).pop() if len(set(shown.values())) == 1 else ""
     times = [time_of(date) for date in dates]
     order = sorted(range(len(times)), key=times.__getitem__)
     days: Any = np.array([times[index].replace(tzinfo=None) for index in order], dtype="datetime64[s]")
-    years = np.array([(times[index] - times[order[0]]).total_seconds() / 86_400 / DAYS_A_YEAR for index in order])
+    ordered_dates = tuple(dates[index] for index in order)
     figure = Figure(figsize=(8.2, 2.7), layout="constrained")
     axes = figure.add_subplot()
     for band, series in values.items():
         ordered = series[order] * (1000.0 if units[band] == "m" else 1.0)
-        trend = linear_trend(years, ordered) if has_rate(dates, units[band]) else None
+        curve = curve_of(ordered_dates, ordered, fit) if has_rate(dates, units[band]) else None
         unit = shown[band]
-        _draw(axes, days, ordered, _titled(band, "" if common else unit), trend, f"{unit}/yr" if unit else "a year")
+        title = _titled(band, "" if common else unit)
+        label = "" if curve is None else f"{title}: {fit}, {_rate(curve)} {f'{unit}/yr' if unit else 'a year'}"
+        _draw(axes, days, ordered, label or title, curve)
     axes.set_ylabel(common or "value")
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
@@ -103,16 +76,26 @@ def chart(dates: Sequence[str], values: Values, units: Mapping[str, str]) -> str
     return stream.getvalue().partition("<svg")[1] + stream.getvalue().partition("<svg")[2]
 
 
-def _draw(axes: Any, days: Any, values: NDArray[np.float64], band: str, trend: Trend | None, per_year: str) -> None:
+def _draw(axes: Any, days: Any, values: NDArray[np.float64], label: str, curve: Curve | None) -> None:
     points = axes.plot(days, values, "o", markersize=3.5)[0]
     colour = points.get_color()
-    if trend is not None:
-        label = f"{band}: {trend.rate:.3g} ± {trend.error:.2g} {per_year}"
-        axes.plot(days, trend.line, "-", color=colour, linewidth=1.2, label=label)
+    if curve is not None:
+        moments = np.array([time_of(date).replace(tzinfo=None) for date in curve.dates], dtype="datetime64[s]")
+        axes.plot(moments, curve.values, "-", color=colour, linewidth=1.2, label=label)
         return
-    points.set_label(band)
+    points.set_label(label)
     valid = np.isfinite(values)
     axes.plot(days[valid], values[valid], "-", color=colour, linewidth=0.8, alpha=0.4)
+
+
+def _rate(curve: Curve) -> str:
+    error = "" if np.isnan(curve.error) else f" ± {_short(curve.error, 2)}"
+    return f"{_short(curve.rate, 3)}{error}".replace("-", "\u2212")
+
+
+def _short(number: float, digits: int) -> str:
+    # Rounded first: to round by the format alone would write 240 as 2.4e+02.
+    return f"{float(f'{number:.{digits}g}'):g}"
 
 
 def _titled(band: str, unit: str) -> str:

@@ -15,6 +15,7 @@ from jeoview.graph import Node, parameters, walk
 from jeoview.grid import tiles_grid
 from jeoview.image import Image
 from jeoview.operator import Mode, find
+from jeoview.operators.motion_fit import LINEAR, Fit
 from jeoview.widgets import readout
 from jeoview.widgets.layers import TileSession
 from jeoview.widgets.swap import Later, timer
@@ -47,6 +48,8 @@ class Inspector:
         process computes it itself otherwise.
     later : Later
         How to wait for what is computed on; `jeoview.widgets.swap.timer` by default.
+    fit : function
+        Gives the curve that is drawn through a series.
 
     Attributes
     ----------
@@ -62,7 +65,9 @@ class Inspector:
         guard: Callable[..., Callable[..., None]],
         server: Callable[[], TileSession] | None = None,
         later: Later = timer,
+        fit: Callable[[Image], Fit] = lambda _: LINEAR,
     ) -> None:
+        self._fit = fit
         self._server, self._later = server, later
         self._pending, self._waiting = False, _nothing
         self._window, self._subjects, self._name, self._positions = window, subjects, name, positions
@@ -151,7 +156,7 @@ class Inspector:
         assert self._place is not None
         lon, lat = self._place
         try:
-            return readout.result(self._ask(image.node), f"{lat:.5f} {lon:.5f}")
+            return readout.result(self._ask(image.node), f"{lat:.5f} {lon:.5f}", self._fit(image))
         except PendingError as error:
             return readout.pending(str(error))
         except JeoviewError as error:

@@ -7,9 +7,11 @@ from typing import Any
 
 from jeoview.collection import SlcCollection
 from jeoview.engine import Engine
-from jeoview.errors import ParameterError
+from jeoview.errors import ParameterError, choices
 from jeoview.image import Image
+from jeoview.operators.velocity import HARMONICS
 from jeoview.projection import Bounds
+from jeoview.quantities import short
 from jeoview.region import check_bounds
 from jeoview.widgets.basemaps import check_basemap
 from jeoview.widgets.inspector import Inspector
@@ -248,11 +250,11 @@ class Map:
         """
         self._scene.sliders.set(name, value)
 
-    def add_inspector(self, image: Image | None = None, name: str = "Values") -> Inspector:
+    def add_inspector(self, image: Image | None = None, name: str = "Values", *, model: str | None = None) -> Inspector:
         """Show values where the map is clicked: a table, or a chart over time; unfolded, those of every step of the chain.
 
-        A series of ground motion, or of two years and more, gets its linear fit with the rate and its standard error.
-        Its values can be taken away as CSV.
+        A series of ground motion, or of two years and more, gets a fitted curve; its model is said, with the rate and its
+        standard error. Its values can be taken away as CSV.
 
         Parameters
         ----------
@@ -261,13 +263,18 @@ class Map:
             asked, the topmost first.
         name : str
             Heading; an inspector of the same name is replaced.
+        model : {"linear", "annual", "semiannual"}, optional
+            What is fitted to a series, as in `velocity`. By default that of the map's layers where they show the velocity
+            of this very series (with its degree, steps and weights), so that the rates are the same; else a line.
 
         Raises
         ------
         ParameterError
-            If it is no image.
+            If it is no image, or there is no such model.
         """
-        return self._tools.inspector(None if image is None else check_image(image), check_name(name))
+        if model is not None and model not in HARMONICS:
+            raise ParameterError(f"add_inspector: model is {short(model)}; {choices(str(model), HARMONICS)}")
+        return self._tools.inspector(None if image is None else check_image(image), check_name(name), model)
 
     def add_reference(self, stack: Stack, show: Show, name: str = "Ground motion") -> ReferencePoint:
         """Show what is made from a stack, and choose its reference point with a click.

@@ -13,6 +13,7 @@ from jeoview.describe import describe
 from jeoview.errors import JeoviewError, PendingError
 from jeoview.export.dates import labels
 from jeoview.graph import Node, Parameter, walk
+from jeoview.operators.motion_fit import LINEAR, Fit
 from jeoview.raster import Kind
 from jeoview.widgets.chart import Values, chart, csv_text
 
@@ -39,7 +40,7 @@ def pending(message: str) -> str:
     return f"<p>{html.escape(message.partition(';')[0])} …</p>"
 
 
-def result(answer: Answer, where: str) -> str:
+def result(answer: Answer, where: str, fit: Fit = LINEAR) -> str:
     """The values of an image: a chart with its CSV for a series, else a table; that of a single scene under its day.
 
     Parameters
@@ -48,6 +49,8 @@ def result(answer: Answer, where: str) -> str:
         As `jeoview.engine.Engine.point` gives it.
     where : str
         Names the file of the CSV.
+    fit : Fit
+        The curve of a series.
     """
     if "dates" not in answer:
         return _table(answer)
@@ -57,7 +60,7 @@ def result(answer: Answer, where: str) -> str:
     if not any(np.isfinite(series).any() for series in values.values()):
         return "<p>No data here.</p>"
     units = answer["units"]
-    return chart(answer["dates"], values, units) + download(
+    return chart(answer["dates"], values, units, fit) + download(
         csv_text(answer["dates"], values, units), f"values {where}", "Values as CSV"
     )
 

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, Protocol
 
+from jeoview.describe import options_of
+from jeoview.graph import walk
 from jeoview.image import Image
+from jeoview.operators.motion_fit import LINEAR, Fit
 from jeoview.projection import Bounds
 from jeoview.widgets.inspector import Inspector
 from jeoview.widgets.layers import MapLayer
 from jeoview.widgets.matrix import CoherenceMatrix
 from jeoview.widgets.reference import ReferencePoint, Show, Stack
 from jeoview.widgets.scene import Scene
+
+
+def fit_of(series: Image, shown: Sequence[Image]) -> Fit:
+    """The model of the velocity of a series that a map shows; a line where it shows none, or several of other models."""
+    nodes = [node for image in shown for node in walk(image.node) if node.operator == "velocity"]
+    names = [field.name for field in fields(Fit)]
+    found = {
+        Fit(**{name: options_of(node)[name] for name in names})
+        for node in nodes
+        if series.node in node.children and not node.own_parameters
+    }
+    return found.pop() if len(found) == 1 else LINEAR
 
 
 class Shown(Protocol):
@@ -44,8 +60,8 @@ class Tools:
         self._references: dict[str, ReferencePoint] = {}
         self._matrices: dict[str, CoherenceMatrix] = {}
 
-    def inspector(self, image: Image | None, name: str) -> Inspector:
-        """Add an inspector: of an image, or of the layers that are seen."""
+    def inspector(self, image: Image | None, name: str, model: str | None = None) -> Inspector:
+        """Add an inspector: of an image, or of the layers that are seen; ``model`` is that of the curve of a series."""
         _leave(self._inspectors, name)
 
         def subjects() -> Sequence[tuple[str, Image]]:
@@ -53,9 +69,12 @@ class Tools:
                 return [(name, self._follow(image))]
             return [(layer.name, layer.image) for layer in reversed(self._map.layers) if layer.visible]
 
+        def fit(series: Image) -> Fit:
+            return Fit(model) if model is not None else fit_of(series, [layer.image for layer in self._map.layers])
+
         scene = self._scene
         made = Inspector(
-            scene.window, subjects, name, lambda: dict(scene.parameters), scene.guard, lambda: scene.session
+            scene.window, subjects, name, lambda: dict(scene.parameters), scene.guard, lambda: scene.session, fit=fit
         )
         self._inspectors[name] = made
         scene.frame.append(made.widget)

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from jeoview.errors import ParameterError, PendingError
 from jeoview.graph import Node, parameter
-from jeoview.grid import Grid, tile_grid, tiles_grid
+from jeoview.grid import Grid, tile_grid, tiles_grid, web_mercator
 from jeoview.image import Image, apply
+from jeoview.operators.motion_fit import LINEAR, Fit, curve_of
+from jeoview.operators.velocity import velocity
 from jeoview.projection import WEB_MERCATOR, WGS84, transform
+from jeoview.raster import Kind, Raster
 from jeoview.widgets import Map, readout
-from jeoview.widgets.chart import chart, csv_text, has_rate, linear_trend
+from jeoview.widgets.chart import chart, csv_text, has_rate
 from jeoview.widgets.inspector import Inspector
 from jeoview.widgets.layers import TileSession
 from jeoview.widgets.messages import Messages
 from jeoview.widgets.readout import number, words
+from jeoview.widgets.tools import fit_of
 from jeoview.widgets.view import tile_block
 from jeoview.widgets.window import Window
 from tests.synthetic import source
@@ -28,21 +35,82 @@ from tests.unit.test_engine import World, scene
 from tests.unit.test_widgets import FakeSession
 
 
-def test_trend_is_that_of_numpy_with_its_standard_error() -> None:
-    random = np.random.default_rng(4)
-    years = np.sort(random.uniform(0, 5, 60))
-    values = 3.0 * years - 1 + random.normal(0, 0.2, 60)
-    values[[3, 40]] = np.nan
+def series_of(count: int, years: float, seed: int = 4) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Days, and 3 a year with a season and noise; two of them without data."""
+    random = np.random.default_rng(seed)
+    days = np.sort(random.choice(int(years * 365.25), count, replace=False))
+    dates = tuple(f"{dt.date(2018, 1, 1) + dt.timedelta(days=int(day))}T00:00:00Z" for day in days)
+    values = 3.0 * days / 365.25 + 2.0 * np.cos(2 * np.pi * days / 365.25) + random.normal(0, 0.2, count)
+    values[[3, count - 5]] = np.nan
+    return dates, values
+
+
+def test_a_line_is_that_of_numpy_with_its_standard_error() -> None:
+    dates, values = series_of(60, 5.0)
+    years = (
+        np.array([(dt.datetime.fromisoformat(one) - dt.datetime.fromisoformat(dates[0])).days for one in dates])
+        / 365.25
+    )
     valid = np.isfinite(values)
     (slope, offset), covariance = np.polyfit(years[valid], values[valid], 1, cov=True)
-    found = linear_trend(years, values)
+    found = curve_of(dates, values)
     assert found is not None
-    np.testing.assert_allclose([found.rate, found.error], [slope, np.sqrt(covariance[0, 0])], rtol=1e-9)
-    np.testing.assert_allclose(found.line, slope * years + offset)
+    np.testing.assert_allclose([found.rate, found.error], [slope, np.sqrt(covariance[0, 0])], rtol=1e-5)
+    np.testing.assert_allclose(found.values[[0, -1]], slope * years[[0, -1]] + offset, rtol=1e-4)
+    assert (found.dates[0], found.dates[-1]) == (dates[0], dates[-1])
 
 
-def test_two_values_have_no_trend() -> None:
-    assert linear_trend(np.array([0.0, 1, 2]), np.array([1.0, np.nan, 2])) is None
+def test_two_values_have_no_curve_and_few_no_season() -> None:
+    days = ("2018-01-01T00:00:00Z", "2018-02-01T00:00:00Z", "2018-03-01T00:00:00Z")
+    assert curve_of(days, np.array([1.0, np.nan, 2])) is None
+    assert curve_of(days, np.array([1.0, 3, 2]), Fit("annual")) is None
+    assert curve_of(days, np.array([1.0, 3, 2]), Fit(steps=("2019-01-01",))) is None
+
+
+@pytest.mark.parametrize(
+    ("fit", "words"),
+    [
+        (Fit(), "linear fit"),
+        (Fit("annual"), "annual fit"),
+        (Fit("semiannual", 2, ("2020-01-01",), robust=True), "robust semiannual fit of degree 2 with 1 step"),
+    ],
+)
+def test_the_curve_is_that_of_the_velocity_and_says_its_model(fit: Fit, words: str) -> None:
+    dates, values = series_of(80, 4.0)
+    made = curve_of(dates, values, fit)
+    array = (values / 1000).astype(np.float32).reshape(-1, 1, 1, 1)
+    raster = Raster(array, Grid(web_mercator(9), 0, 0, 1, 1), Kind.SERIES, ("displacement",), dates)
+    expected = velocity(raster, **asdict(fit))
+    rate, error = expected.array[:2, 0, 0]
+    assert made is not None
+    np.testing.assert_allclose([made.rate, made.error], [rate, error], rtol=1e-5)
+    shown = chart(dates, {"displacement": values / 1000}, {"displacement": "m"}, fit)
+    label = f"displacement: {words}, {rate:.3g} \u00b1 {error:.2g} mm/yr"
+    assert label in shown
+    assert (
+        "e+" not in chart(dates, {"displacement": values}, {"displacement": "m"}, fit).partition("linear fit, ")[2][:40]
+    )
+    # The season is seen: a line would stay within the mean of its ends.
+    assert (np.ptp(np.diff(made.values)) > 1e-3) == (fit.model != "linear")
+
+
+def test_the_model_of_the_velocity_that_is_shown_is_that_of_the_chart(world: World) -> None:
+    series = world.image()["red"].rename(bands=("displacement",)).with_unit(unit="m")
+    other = series * 2.0
+    layer = [series.velocity(robust=True, min_dates=1, min_span=0.0)["velocity"].mask(series.mean() > 0)]
+    assert fit_of(series, layer) == Fit(robust=True)
+    assert fit_of(other, layer) == LINEAR, "of another series"
+    both = [*layer, series.velocity(degree=2, min_dates=1, min_span=0.0)]
+    assert fit_of(series, both) == LINEAR, "which of them is not known"
+
+
+def test_an_inspector_states_the_model_that_is_asked_for(world: World) -> None:
+    m = Map(basemap="none", session=FakeSession())
+    series = world.image()["red"].rename(bands=("displacement",)).with_unit(unit="m")
+    said = [m.add_inspector(series, "A", model=model)._fit(series) for model in (None, "annual", "semiannual")]
+    assert said == [LINEAR, Fit("annual"), Fit("semiannual")]
+    with pytest.raises(ParameterError, match=r"model is 'anual'.*'annual'"):
+        m.add_inspector(series, model="anual")
 
 
 @pytest.fixture
