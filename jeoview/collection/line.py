@@ -124,7 +124,7 @@ def _check_periodogram(options: Options, dates: Sequence[str]) -> None:
 
 
 def _check_two(node: Node) -> None:
-    """An image agrees with itself: a coherence of 1 everywhere. (Its interferogram with itself is its power, which is of use.)"""
+    """An image agrees with itself: a coherence of 1 everywhere. Its interferogram with itself is its power, and of use."""
     if node.operator == "coherence" and len(set(input_nodes(node))) == 1:
         raise ParameterError(
             f"{node.operator}: both images are the same one; give those of two dates, slc[day] and slc[other]"
