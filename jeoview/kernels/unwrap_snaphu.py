@@ -48,7 +48,7 @@ LINELENGTH {width}
 NCORRLOOKS {looks}
 STATCOSTMODE {cost}
 INITMETHOD {init}
-MINCONNCOMPFRAC 0.01
+MINCONNCOMPFRAC {least:.9f}
 KPARDPSI 7
 KPERPDPSI 7
 """
@@ -58,6 +58,10 @@ KPERPDPSI 7
 LOOK_UP_SECONDS = 0.25
 # It refuses an area of a few pixels, which is given a margin without data.
 LEAST = 8
+# It works as long on pixels without data as on others: of these it gets no more than its windows (KPARDPSI) look at.
+MARGIN = 8
+# Share of all pixels, those without data too, that a component has at least.
+LEAST_COMPONENT = 0.01
 
 
 @dataclass(frozen=True)
@@ -127,10 +131,28 @@ def unwrap_by_cost(
         If the program gives up; the message holds its own.
     """
     command = program()
-    there = _with_margin(valid, False)
     unwrapped, component = np.full((2, *valid.shape), np.nan, dtype=np.float32)
     if not valid.any():
         return unwrapped, component
+    part = _around(valid)
+    found = _solved(command, values[part], coherence[part], valid[part], settings, LEAST_COMPONENT * valid.size)
+    for out, whole in zip((unwrapped, component), found, strict=True):
+        out[part][valid[part]] = whole[valid[part]]
+    return unwrapped, component
+
+
+def _around(valid: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The rows and columns in which something is valid, and a margin."""
+    spans = (np.flatnonzero(valid.any(axis=axis)) for axis in (1, 0))
+    down, across = (slice(max(int(span[0]) - MARGIN, 0), int(span[-1]) + MARGIN + 1) for span in spans)
+    return down, across
+
+
+def _solved(
+    command: Path, values: Array, coherence: Floats, valid: NDArray[np.bool_], settings: Settings, least: float
+) -> tuple[Array, Array]:
+    """What the program makes of an area; a component has at least so many pixels."""
+    there = _with_margin(valid, False)
     inputs: dict[str, Array] = {
         "phase": np.where(there, _with_margin(values, 0), 0).astype(np.complex64),
         "coherence": np.where(there, _with_margin(coherence, 0), 0).astype(np.float32),
@@ -145,6 +167,7 @@ def unwrap_by_cost(
             looks=settings.looks,
             cost=settings.cost.upper(),
             init=settings.init.upper(),
+            least=min(least / there.size, 1.0),
             **names,
         )
         _write(files["configuration"], text.encode())
@@ -152,8 +175,7 @@ def unwrap_by_cost(
         phase = _read(files["unwrapped"], np.float32, there.shape)
         number = _read(files["component"], np.uint32, there.shape)
     inner = np.s_[: valid.shape[0], : valid.shape[1]]
-    unwrapped[valid], component[valid] = phase[inner][valid], number[inner][valid]
-    return unwrapped, component
+    return phase[inner], number[inner]
 
 
 def _with_margin(values: Array, fill: Any) -> Array:

@@ -49,12 +49,14 @@ def _scratch(options: Options) -> int:
 
 @operator(
     mode=Mode.FULL,
+    version=2,
     nodata="own",
     bands=_checked,
     demand=all_demand,
     scratch=_scratch,
     unit=angle_unit("unwrap", {"unwrapped": "rad"}),
     complex_numbers="used",
+    upgrades={1: dict},
 )
 def unwrap(
     image: BandsInput,

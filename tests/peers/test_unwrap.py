@@ -175,6 +175,38 @@ def test_a_missing_package_is_said_with_the_line_that_installs_it(monkeypatch: p
         unwrap(image(scene(40)[0]), method="snaphu")
 
 
+@pytest.mark.parametrize(("cost", "init"), [("smooth", "mcf"), ("defo", "mst")])
+def test_a_scene_in_a_wide_view_is_solved_without_what_has_no_data(
+    cost: Any, init: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the package does with the pixels that have data, and a margin: a fraction of those in view."""
+    snaphu = pytest.importorskip("snaphu")
+    random, here = np.random.default_rng(4), np.s_[40:100, 170:240]
+    values, valid = np.zeros((200, 320), np.complex64), np.zeros((200, 320), dtype=bool)
+    ramp = 0.35 * np.arange(70) + random.normal(0, 0.9, (60, 70)).repeat(2, 0).repeat(2, 1)[:60, :70]
+    values[here] = np.exp(1j * ramp)
+    valid[here] = random.random((60, 70)) > 0.05
+    valid[60:75, 170:200] = False
+    coherence = np.where(valid, 0.6, 0.0).astype(np.float32)
+    given: list[int] = []
+    run = unwrap_snaphu._solved
+    monkeypatch.setattr(unwrap_snaphu, "_solved", lambda *a: (given.append(a[1].size), run(*a))[1])
+    found = unwrap_snaphu.unwrap_by_cost(values, coherence, valid, unwrap_snaphu.Settings(3.0, cost, init))
+    part = np.s_[40 - 8 : 100 + 8, 170 - 8 : 240 + 8]
+    inputs = np.where(valid, values, 0)[part], coherence[part]
+    share = 0.01 * valid.size / valid[part].size
+    how: dict[str, Any] = {"nlooks": 3.0, "cost": cost, "init": init}
+    expected = snaphu.unwrap(*inputs, mask=valid[part], min_conncomp_frac=share, **how)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one[part], np.where(valid[part], other, np.nan).astype(np.float32))
+        assert np.isnan(one[~valid]).all()
+    # With the pixels that have no data it begins elsewhere, and ends as well in all but a few patches of noise.
+    wide = snaphu.unwrap(np.where(valid, values, 0), coherence, mask=valid, **how)[0]
+    apart = np.rint((found[0] - wide)[valid] / (2 * np.pi))
+    assert (apart == np.median(apart)).mean() > 0.95
+    assert given == [(60 + 16) * (70 + 16)]
+
+
 def test_what_snaphu_complains_of_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("snaphu")
     configuration = unwrap_snaphu._CONFIGURATION.replace("INITMETHOD {init}", "INITMETHOD nonsense")
