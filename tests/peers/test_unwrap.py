@@ -190,7 +190,12 @@ def test_a_scene_in_a_wide_view_is_solved_without_what_has_no_data(
     coherence = np.where(valid, 0.6, 0.0).astype(np.float32)
     given: list[int] = []
     run = unwrap_snaphu._solved
-    monkeypatch.setattr(unwrap_snaphu, "_solved", lambda *a: (given.append(a[1].size), run(*a))[1])
+
+    def counted(*arguments: Any) -> Any:
+        given.append(arguments[1].size)
+        return run(*arguments)
+
+    monkeypatch.setattr(unwrap_snaphu, "_solved", counted)
     found = unwrap_snaphu.unwrap_by_cost(values, coherence, valid, unwrap_snaphu.Settings(3.0, cost, init))
     part = np.s_[40 - 8 : 100 + 8, 170 - 8 : 240 + 8]
     inputs = np.where(valid, values, 0)[part], coherence[part]
