@@ -17,7 +17,8 @@ from jeoview.widgets.basemaps import check_basemap
 from jeoview.widgets.inspector import Inspector
 from jeoview.widgets.layers import MapLayer, TileSession, Value, check_image
 from jeoview.widgets.matrix import CoherenceMatrix
-from jeoview.widgets.reference import ReferencePoint, Show, Stack
+from jeoview.widgets.reference import ReferencePoint, Show
+from jeoview.widgets.reference_words import Stack
 from jeoview.widgets.scene import LayerName, Scene
 from jeoview.widgets.tools import Tools
 from jeoview.widgets.view import ASSUMED_HEIGHT

@@ -62,7 +62,8 @@ class NetworkPanel:
         self._dropped: frozenset[str] = frozenset()
         self._answer: tuple[dict[str, Any], InterferogramCollection] | None = None
         self._told, self._listeners = stack.ids, list[tuple[Listener, Callable[..., None]]]()
-        self._measured = False
+        self._points: tuple[ReferencePoint, ...] = ()
+        self._measured = self._lost = False
         self._messages, self._words = Messages(), ipywidgets.HTML()
         guard = self._messages.guard
         self._updated, self._measure_now = guard("Network", self._update), guard("Measuring", self._measure)
@@ -196,7 +197,8 @@ class NetworkPanel:
         Parameters
         ----------
         point : ReferencePoint
-            Of `Map.add_reference`, for the same stack; its reference and its corrections stay.
+            Of `Map.add_reference`, for the same stack; its reference and its corrections stay. Where the pairs that are
+            chosen cannot be shown there, it is said on the panel and beside the map which are shown, and why.
 
         Raises
         ------
@@ -206,7 +208,8 @@ class NetworkPanel:
         if not isinstance(point, ReferencePoint):
             raise ParameterError(f"link: got a {type(point).__name__}; expected what Map.add_reference gives")
         point.choose_pairs(self.stack)
-        self.on_change(point.ask_for_pairs)
+        if point not in self._points:
+            self._points = (*self._points, point)
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait until measuring is done, and what was clicked has been answered."""
@@ -223,7 +226,7 @@ class NetworkPanel:
         """Stop measuring, and leave the notebook; ``stack`` stays."""
         self._bar.stop()
         self._choices.forget()
-        self._listeners = []
+        self._listeners, self._points = [], ()
         self.widget.close()
 
     # ------------------------------------------------------------ parts
@@ -276,9 +279,13 @@ class NetworkPanel:
         except CollectionError as error:
             kept, why = None, str(error)
         choice = choice_of(kept, options.get("drop", ()), region=self._region, measured=measured)
+        if kept is None:
+            for point in self._points:
+                point.stay(why)
         about = notes(self._chart.facts, busy=self._bar.busy)
         written = code(options, region=self._region is not None)
-        words = alarm(why) if kept is None else said(self._whole, kept, written, about)
+        apart = [point.apart for point in self._points if point.apart]
+        words = "".join(map(alarm, apart or [why])) if kept is None else said(self._whole, kept, written, about, apart)
         with self._lock:
             if (options, measured) != (self.options, self._measured):
                 # Who changed it asks again, and that answer is the one to show.
@@ -292,6 +299,10 @@ class NetworkPanel:
             listeners = list(self._listeners) if changed else []
         for _, call in listeners:
             call(kept)
+        if kept is not None and (changed or self._lost):
+            for point in self._points:
+                point.ask_for_pairs(kept, self._ask)
+        self._lost = kept is None
 
     def _measure(self) -> None:
         try:

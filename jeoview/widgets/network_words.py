@@ -17,7 +17,13 @@ UNCHECKED = "No loop checks these pairs: they agree whatever they hold, and temp
 UNMEASURED = "Coherence, unwrapped share and loops are not measured: press Measure to read the pixels."
 
 
-def said(whole: InterferogramCollection, kept: InterferogramCollection, code: str, notes: Sequence[str]) -> str:
+def said(
+    whole: InterferogramCollection,
+    kept: InterferogramCollection,
+    code: str,
+    notes: Sequence[str],
+    apart: Sequence[str] = (),
+) -> str:
     """The choice in words, as HTML: its numbers, alarms, what removed what, and how to write it.
 
     Parameters
@@ -28,10 +34,12 @@ def said(whole: InterferogramCollection, kept: InterferogramCollection, code: st
         What gives them in a cell.
     notes : sequence of str
         What is not known of the stack.
+    apart : sequence of str
+        What linked maps show that is not this choice.
     """
     numbers = f"{len(kept.dates)} dates, {_count(len(kept.subsets()), 'connected subset', 'subsets')}"
     lines = [f"<div><b>{len(kept)} of {len(whole)} pairs</b>, {numbers}</div>"]
-    lines += [alarm(text) for text in alarms(whole, kept)]
+    lines += [alarm(text) for text in (*apart, *alarms(whole, kept))]
     lines += [f'<div class="jv-net-note">{escape(text)}</div>' for text in (*kept.steps[len(whole.steps) :], *notes)]
     lines += [f"<div><code>{escape(text)}</code></div>" for text in (code, repr(kept)) if text]
     return f'<div class="jv-net-said" role="status">{"".join(lines)}</div>'

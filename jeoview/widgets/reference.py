@@ -5,17 +5,14 @@ from __future__ import annotations
 import html
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import ipyleaflet
 import ipywidgets
-import numpy as np
 
 from jeoview.collection import InterferogramCollection, SlcCollection
-from jeoview.collection.network import dates_of, subsets
 from jeoview.collection.reference import centre_of
-from jeoview.engine import Engine
 from jeoview.errors import ParameterError
 from jeoview.graph import Node, thaw, walk
 from jeoview.image import Image
@@ -23,17 +20,15 @@ from jeoview.make import remake
 from jeoview.quantities import short
 from jeoview.widgets.latest import Latest
 from jeoview.widgets.layers import check_image
+from jeoview.widgets.reference_words import Stack, measure, shown_pairs
 from jeoview.widgets.window import Window
 
-Stack = InterferogramCollection | SlcCollection
 Show = Callable[[Any], Image | Mapping[str, Image]]
 
 CHOOSE = "Choose reference"
 NONE_YET = "No reference yet. Click on the map, on ground that does not move."
 READING = "Reading the place …"
 DIGITS = 5  # of degrees: a metre
-# What the operators that fit a reference call its values.
-FITTED = {"reference_phase": "unwrapped", "ps_reference": "phase"}
 
 
 class ReferencePoint:
@@ -83,6 +78,7 @@ class ReferencePoint:
         self._former: dict[str, Node] = {}
         self._now: Node | None = None
         self._told = NONE_YET if self._stack.place is None else ""
+        self._apart = ""
         self._marker: Any = None
         self.button = ipywidgets.ToggleButton(
             description=CHOOSE, icon="crosshairs", layout=ipywidgets.Layout(width="100%", margin="0")
@@ -140,15 +136,43 @@ class ReferencePoint:
             then what it was.
         """
         chosen = check_pairs(self._stack, stack)
-        self._take(
-            lambda: replace(self._stack, ids=chosen.ids, steps=chosen.steps),
-            "none of the {count} {what} has data at the reference; the pairs stay what they were",
-        )
+        self._apart = ""
+        try:
+            self._take(
+                lambda: replace(self._stack, ids=chosen.ids, steps=chosen.steps),
+                "none of the {count} {what} has data at the reference; the pairs stay what they were",
+            )
+        except Exception as error:
+            self.stay(str(error) or type(error).__name__)
+            raise
 
-    def ask_for_pairs(self, stack: InterferogramCollection) -> None:
-        """Do the same beside the notebook's own thread; of several wishes the latest counts."""
+    def stay(self, why: str) -> None:
+        """Say beside the map that it shows the pairs that it did, not those that are chosen elsewhere, and why."""
+        self._apart = f"{shown_pairs(self._stack)}, not the pairs that are chosen: {why}"
+        self._tell(self._told)
+
+    @property
+    def apart(self) -> str:
+        """Which pairs the map shows, and why, where they are not those that were asked for last; else empty."""
+        return self._apart
+
+    def ask_for_pairs(self, stack: InterferogramCollection, answered: Callable[[], object] = lambda: None) -> None:
+        """Do the same beside the notebook's own thread; of several wishes the latest counts.
+
+        Parameters
+        ----------
+        stack : InterferogramCollection
+            As for `choose_pairs`.
+        answered : function
+            Called when the map shows these pairs, or was told that it cannot.
+        """
         if not self._closed:
-            self._pairs.ask(lambda: self._paired(stack))
+
+            def ask() -> None:
+                self._paired(stack)
+                answered()
+
+            self._pairs.ask(ask)
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait until a click, or a wish for other pairs, has been answered."""
@@ -211,7 +235,8 @@ class ReferencePoint:
     def _tell(self, words: str) -> None:
         place = self._stack.place
         where = "" if place is None else "<b>{1:.5f}, {0:.5f}</b>".format(*centre_of(place)).replace("-", "\u2212")
-        self._words.value = f'<div class="jv-place">{where}<div>{html.escape(words)}</div></div>'
+        apart = f'<div class="jv-net-alarm" role="alert">{html.escape(self._apart)}</div>' if self._apart else ""
+        self._words.value = f'<div class="jv-place">{where}<div>{html.escape(words)}</div>{apart}</div>'
 
     def _use(self, stack: Stack) -> None:
         images = self._images(stack)
@@ -274,69 +299,6 @@ class ReferencePoint:
             if self._marker is not None:
                 marker, self._marker = self._marker, None
                 self._window.widget.remove(marker)
-
-
-# ---------------------------------------------------------------- the place in words
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a stack holds at its reference.
-
-    Parameters
-    ----------
-    what : str
-        What its layers are.
-    count, seen : int
-        How many there are, and how many have data there.
-    parts : int
-        Subsets of dates that those connect; 0 where that is no question.
-    coherence : float or None
-        Mean of the pairs in the middle pixel, where it is known.
-    """
-
-    what: str
-    count: int
-    seen: int
-    parts: int = 0
-    coherence: float | None = None
-
-    @property
-    def words(self) -> str:
-        """The same for people."""
-        if not self.seen:
-            return f"None of the {self.count} {self.what} has data there: choose another place."
-        text = f"All {self.count} {self.what} have data there"
-        if self.seen < self.count:
-            text = f"{self.seen} of {self.count} {self.what} have data there; the others are left out"
-        text += f"; mean coherence {self.coherence:.2f}." if self.coherence is not None else "."
-        if self.parts > 1:
-            text += f" The dates then fall into {self.parts} subsets that no pair connects."
-        return text
-
-
-def measure(stack: Stack) -> Measured:
-    """Read what a stack holds at its reference; what is fitted there is kept for the tiles."""
-    tables = [node for node in walk(stack.image().node) if node.operator in FITTED]
-    values = Engine.default().table(tables[-1]).values[FITTED[tables[-1].operator]]
-    seen = np.isfinite(values)
-    if isinstance(stack, SlcCollection):
-        return Measured("dates", len(seen), int(seen.sum()))
-    pairs = [dates_of(item) for item, valid in zip(stack.items, seen, strict=True) if valid]
-    days = {day for pair in pairs for day in pair}
-    lost = len(stack.dates) - len(days)
-    parts = len(subsets(pairs)) + lost if pairs else 0
-    return Measured("pairs", len(seen), len(pairs), parts, _coherence(stack) if pairs else None)
-
-
-def _coherence(stack: InterferogramCollection) -> float | None:
-    image = stack.image()
-    if stack.place is None or "coherence" not in image.bands:
-        return None
-    lon, lat = centre_of(stack.place)
-    answer = Engine.default().point(image["coherence"].node, lon, lat, stack.zoom_at(lat))
-    known = [value for value in answer["values"]["coherence"] if value is not None]
-    return sum(known) / len(known) if known else None
 
 
 # ---------------------------------------------------------------- chains

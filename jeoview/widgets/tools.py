@@ -14,7 +14,8 @@ from jeoview.projection import Bounds
 from jeoview.widgets.inspector import Inspector
 from jeoview.widgets.layers import MapLayer
 from jeoview.widgets.matrix import CoherenceMatrix
-from jeoview.widgets.reference import ReferencePoint, Show, Stack
+from jeoview.widgets.reference import ReferencePoint, Show
+from jeoview.widgets.reference_words import Stack
 from jeoview.widgets.scene import Scene
 
 

@@ -350,6 +350,47 @@ def test_pairs_without_data_at_the_reference_are_said_under_the_map(tmp_path: Pa
     assert point.stack.ids == stack.ids
 
 
+def test_a_map_that_cannot_follow_says_which_pairs_it_shows_and_why(
+    stack: InterferogramCollection, panel: NetworkPanel
+) -> None:
+    m = Map(basemap="none", session=FakeSession())
+    point = m.add_reference(
+        stack.reference(LON, LAT), lambda s: s.invert().velocity(min_dates=4, min_span=0.0), name="V"
+    )
+    panel.link(point)
+    panel.link(point)
+    panel.choose(drop=[PAIRS[1]])
+    point.wait(30)
+    shown, key = point.stack.ids, m.layer("V").key
+    assert "The map shows" not in panel.text + point.text
+    panel.choose(drop=PAIRS[1:])
+    point.wait(30)
+    panel.wait(30)
+    expected = (
+        "The map shows 4 of 5 pairs (drop removes 1), not the pairs that are chosen: velocity: the series has 2 dates"
+    )
+    for text in (panel.text, point.text):
+        assert expected in text
+        assert text.count("The map shows") == 1
+    assert (point.stack.ids, m.layer("V").key) == (shown, key)
+    # No pair at all: nobody asks the map, and it says so too.
+    with pytest.raises(CollectionError):
+        panel.choose(drop=PAIRS)
+    for text in (panel.text, point.text):
+        assert "The map shows 4 of 5 pairs" in text
+        assert "leaves none of the 5 pairs" in text
+    # Another reference does not bring the pairs.
+    point.choose(LON + 0.005, LAT)
+    assert "The map shows 4 of 5 pairs" in point.text
+    panel.choose(drop=PAIRS[1:])
+    panel.reset()
+    panel.wait(30)
+    point.wait(30)
+    panel.wait(30)
+    assert "The map shows" not in panel.text + point.text
+    assert point.stack.ids == stack.ids
+
+
 def test_corrections_of_the_stack_on_the_map_stay(stack: InterferogramCollection, panel: NetworkPanel) -> None:
     m = Map(basemap="none", session=FakeSession())
     flat = stack.reference(LON, LAT).deramp()

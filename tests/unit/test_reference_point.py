@@ -17,7 +17,8 @@ from jeoview.engine import Engine
 from jeoview.errors import ParameterError
 from jeoview.image import Image
 from jeoview.widgets import Map
-from jeoview.widgets.reference import Measured, ReferencePoint, exchange
+from jeoview.widgets.reference import ReferencePoint, exchange
+from jeoview.widgets.reference_words import Measured
 from tests.unit.test_slc import placed as complex_images
 from tests.unit.test_widgets import Browser, FakeSession, ndvi
 
