@@ -31,6 +31,7 @@ class Place:
 
     area: Grid
     zoom: int
+    extent: Bounds | None = None  # of the sources: a fixed region must meet it
 
     @property
     def bbox(self) -> Bounds:
@@ -43,12 +44,22 @@ class Place:
         return self.area.lattice.resolution[0] * cos_latitude((south + north) / 2)
 
     def region(self, draw: Draw) -> Bounds:
-        """A region that meets the area without holding it."""
-        west, south, east, north = self.bbox
+        """A region that meets the area without holding it, and the sources."""
+        west, south, east, north = self._held
         dx, dy = east - west, north - south
         left, bottom = west + dx * draw(st.floats(-0.2, 0.4)), south + dy * draw(st.floats(-0.2, 0.4))
         right, top = left + dx * draw(st.floats(0.3, 0.9)), bottom + dy * draw(st.floats(0.3, 0.9))
         return max(left, -180.0), max(bottom, -85.0), min(right, 180.0), min(top, 85.0)
+
+    @property
+    def _held(self) -> Bounds:
+        """The part of the area in which the sources lie; their own extent where there is none."""
+        west, south, east, north = own = self.bbox
+        if self.extent is None:
+            return own
+        left, bottom, right, top = self.extent
+        part = max(west, left), max(south, bottom), min(east, right), min(north, top)
+        return part if part[0] < part[2] and part[1] < part[3] else self.extent
 
 
 @st.composite

@@ -189,7 +189,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 
 @st.composite
-def places_of_files(draw: Callable[[Any], Any]) -> Place:
+def places_of_files(draw: Callable[[Any], Any], files: Files) -> Place:
     """Around the scenes and their edges."""
     zoom = draw(st.integers(7, 15))
     lon, lat = draw(
@@ -198,13 +198,15 @@ def places_of_files(draw: Callable[[Any], Any]) -> Place:
     height, width = draw(st.integers(40, 120)), draw(st.integers(40, 120))
     corner = grid_at(zoom, lon, lat, height, width)
     back = draw(st.integers(0, 60))
-    return Place(Grid(corner.lattice, corner.row - back, corner.col - back, height, width), zoom)
+    return Place(
+        Grid(corner.lattice, corner.row - back, corner.col - back, height, width), zoom, files.image("nearest", 0).bbox
+    )
 
 
 @settings(max_examples=60, suppress_health_check=SLOW)
 @given(st.data())
 def test_warped_files(files: Files, data: st.DataObject) -> None:
-    place = data.draw(places_of_files())
+    place = data.draw(places_of_files(files))
     resampling = data.draw(st.sampled_from(("nearest", "bilinear")))
     image: Image = data.draw(chains(files.image(resampling, 0), files.image(resampling, 2), place))
     engine = files.fresh() if data.draw(st.booleans()) else files.engine
@@ -217,7 +219,7 @@ def test_warped_files(files: Files, data: st.DataObject) -> None:
 @given(st.data())
 def test_sliders_over_what_an_engine_keeps(files: Files, data: st.DataObject) -> None:
     """Dragging a slider, tile by tile and back again, gives what the same chain with a number in it gives afresh."""
-    place = data.draw(places_of_files())
+    place = data.draw(places_of_files(files))
     below: Image = data.draw(chains(files.image("nearest", 0), files.image("nearest", 2), place, colours=False))
     weight = jv.parameter("weight", 1.0, min=0, max=4, step=0.5)
     above = data.draw(
