@@ -1,7 +1,17 @@
 """Items and where their files are: SQLite by default."""
 
 from jeoview.catalog.database import Catalog
-from jeoview.catalog.items import FROM_NOTEBOOK, QUALITY_SCHEMES, Band, BandInfo, CollectionInfo, Item, Query, layers_of
+from jeoview.catalog.items import (
+    FROM_NOTEBOOK,
+    QUALITY_SCHEMES,
+    Band,
+    BandInfo,
+    CollectionInfo,
+    Item,
+    Query,
+    extent_of,
+    layers_of,
+)
 
 __all__ = [
     "FROM_NOTEBOOK",
@@ -12,5 +22,6 @@ __all__ = [
     "CollectionInfo",
     "Item",
     "Query",
+    "extent_of",
     "layers_of",
 ]

@@ -165,6 +165,12 @@ class Item:
         return hashlib.sha256(repr(rules).encode()).hexdigest()[:16]
 
 
+def extent_of(items: Iterable[Item]) -> Bounds:
+    """The box in degrees that holds the boxes of all items."""
+    west, south, east, north = zip(*(item.bbox for item in items), strict=True)
+    return min(west), min(south), max(east), max(north)
+
+
 def layers_of(items: Iterable[Item]) -> frozenset[tuple[str, frozenset[Path], str]]:
     """What tells the same layers of the same files: their ids, files and how the stored numbers become values."""
     return frozenset(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from jeoview.catalog import extent_of
 from jeoview.catalog.pixels import grids_of
 from jeoview.engine import Engine
 from jeoview.errors import ParameterError
@@ -144,21 +145,16 @@ def correct_height(
     """
     given = self.height() if height is None else height
     if isinstance(given, Image) and (there := given.schema.bbox) is not None:
-        check_meets(there, _extent(self), "correct_height: the image of heights", "the stack")
+        check_meets(there, extent_of(self.items), "correct_height: the image of heights", "the stack")
     return _with(
         self, Correction("height", _fitted(self, region, "correct_height"), {"min_correlation": min_correlation}, given)
     )
 
 
-def _extent(stack: InterferogramCollection) -> Bounds:
-    west, south, east, north = zip(*(item.bbox for item in stack.items), strict=True)
-    return min(west), min(south), max(east), max(north)
-
-
 def _fitted(stack: InterferogramCollection, region: Bounds | None, what: str) -> dict[str, Any]:
     """Where a fit looks: at a zoom that keeps all pairs together within bounds."""
-    box = _extent(stack) if region is None else check_bounds(region)
-    check_meets(box, _extent(stack), f"{what}: region", "the stack")
+    box = extent_of(stack.items) if region is None else check_bounds(region)
+    check_meets(box, extent_of(stack.items), f"{what}: region", "the stack")
     across = max(int(math.sqrt(FIT_PIXELS / len(stack))), 64)
     return {"region": tuple(box), "zoom": min(zoom_for(box, across), stack.zoom_at((box[1] + box[3]) / 2))}
 

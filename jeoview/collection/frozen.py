@@ -7,11 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jeoview.catalog import BandInfo, Catalog, CollectionInfo, Item, Query
+from jeoview.catalog import BandInfo, Catalog, CollectionInfo, Item, Query, extent_of
 from jeoview.errors import CollectionError
 from jeoview.graph import canonical, digest
 from jeoview.image import Image, apply
-from jeoview.projection import Bounds
 from jeoview.quantities import Dates
 from jeoview.scenes import layer_date
 from jeoview.settings import settings
@@ -81,7 +80,7 @@ def freeze(info: CollectionInfo, items: Sequence[Item], resampling: str = "neare
             "bands": tuple(band.name for band in bands),
             "common_names": common,
             "quality": {band.name: band.quality for band in bands if band.quality},
-            "bbox": _union(items),
+            "bbox": extent_of(items),
             "resampling": resampling,
             "stack": stack,
             "dates": Dates.of([layer_date(item, stack) for item in items]),
@@ -125,8 +124,3 @@ def store_items(collection: str, items: Sequence[Item]) -> str:
 def _entry(item: Item) -> dict[str, Any]:
     assets = {band.name: band.etag for band in item.bands.values()}
     return {"id": item.id, "datetime": item.datetime, "assets": assets, "decoding": item.decoding}
-
-
-def _union(items: Sequence[Item]) -> Bounds:
-    west, south, east, north = zip(*(item.bbox for item in items), strict=True)
-    return min(west), min(south), max(east), max(north)

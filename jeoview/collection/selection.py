@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from jeoview.catalog import Item
+from jeoview.catalog import Item, extent_of
 from jeoview.collection.areas import Geometry, read_area
 from jeoview.collection.corrections import applied, needs_all_pairs
 from jeoview.collection.frames import frames_note
@@ -263,8 +263,7 @@ def part_of(items: Sequence[Item], region: Any) -> tuple[Bounds, Geometry | None
     ParameterError
         If the region does not meet the items.
     """
-    west, south, east, north = zip(*(item.bbox for item in items), strict=True)
-    box: Bounds = (min(west), min(south), max(east), max(north))
+    box = extent_of(items)
     if region is None:
         return box, None
     area = read_area(region)

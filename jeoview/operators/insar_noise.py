@@ -13,7 +13,16 @@ from pydantic import Field
 from jeoview.grid import Grid, Lattice
 from jeoview.kernels.noise import NETWORK, bootstrap, consistency, statistics
 from jeoview.operator import BandsInput, Mode, Names, Options, Schema, SeriesInput, constant_unit, operator
-from jeoview.operators.insar_pairs import COHERENCE, PHASE, check_dates, check_pairs, layers, pair_dates, years_since
+from jeoview.operators.insar_pairs import (
+    COHERENCE,
+    PHASE,
+    check_dates,
+    check_pairs,
+    displacement_only,
+    layers,
+    pair_dates,
+    years_since,
+)
 from jeoview.projection import is_sensor
 from jeoview.quantities import Later, Window
 from jeoview.raster import Kind
@@ -68,10 +77,6 @@ def _displacement(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return ("stc",)
 
 
-def _displacement_only(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> tuple[Names, ...]:
-    return (("displacement",),)
-
-
 @lru_cache(maxsize=256)
 def _own(window: Window, lattice: Lattice) -> Grid | None:
     return window.grid if is_finer(lattice, window.grid) else None
@@ -86,7 +91,7 @@ def _own_pixels(options: Options, lattice: Lattice) -> Grid | None:
     mode=Mode.NEIGHBOURHOOD,
     nodata="own",
     bands=_displacement,
-    demand=_displacement_only,
+    demand=displacement_only,
     radius=_one_pixel,
     own=_own_pixels,
     unit=constant_unit("mm"),
@@ -134,7 +139,7 @@ def _bootstrap_band(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return ("vstd",)
 
 
-@operator(mode=Mode.PIXEL, nodata="own", bands=_bootstrap_band, demand=_displacement_only, unit=constant_unit("mm/yr"))
+@operator(mode=Mode.PIXEL, nodata="own", bands=_bootstrap_band, demand=displacement_only, unit=constant_unit("mm/yr"))
 def velocity_bootstrap(series: SeriesInput, *, draws: Draws = 100) -> BandsInput:
     """How much the velocity of a pixel hangs on which dates there are: LiCSBAS's ``vstd`` (Morishita et al. 2020).
 

@@ -18,7 +18,7 @@ from jeoview.kernels.stack import Stack
 from jeoview.operator import Names, Options, Schema
 from jeoview.raster import Raster, Table
 
-PHASE, COHERENCE = "unwrapped", "coherence"
+PHASE, COHERENCE, DISPLACEMENT = "unwrapped", "coherence", "displacement"
 DAYS_PER_YEAR = 365.25
 DAY = len("2018-01-06")
 Which = Literal["successive", "all"]
@@ -157,3 +157,8 @@ def layers(stack: Raster, band: str) -> Stack:
 def phase_only(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> tuple[Names, ...]:
     """Of a stack only the phase is needed."""
     return ((PHASE,),)
+
+
+def displacement_only(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> tuple[Names, ...]:
+    """Of a series only the displacement is needed."""
+    return ((DISPLACEMENT,),)

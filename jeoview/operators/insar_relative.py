@@ -19,12 +19,10 @@ from jeoview.operator import (
     operator,
     with_table,
 )
-from jeoview.operators.insar_pairs import at_dates, check_dates, medians, moments
+from jeoview.operators.insar_pairs import DISPLACEMENT, at_dates, check_dates, displacement_only, medians, moments
 from jeoview.operators.velocity import Day, check_day
 from jeoview.quantities import is_wrapped
 from jeoview.raster import Kind, Table
-
-DISPLACEMENT = "displacement"
 
 
 def _at_date(options: Options, inputs: tuple[Schema, ...]) -> Names:
@@ -91,15 +89,11 @@ def _displacement(options: Options, inputs: tuple[Schema, ...]) -> Names:
     return (inputs[0].band(DISPLACEMENT, "series_reference"),)
 
 
-def _displacement_only(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> tuple[Names, ...]:
-    return ((DISPLACEMENT,),)
-
-
 def _unit_of_displacement(options: Options, inputs: tuple[Schema, ...]) -> str:
     return inputs[0].units[DISPLACEMENT]
 
 
-@operator(mode=Mode.FIT, nodata="own", bands=_displacement, demand=_displacement_only, unit=_unit_of_displacement)
+@operator(mode=Mode.FIT, nodata="own", bands=_displacement, demand=displacement_only, unit=_unit_of_displacement)
 def series_reference(series: SeriesInput) -> TableInput:
     """Median displacement at every date over a small area that is taken not to move.
 

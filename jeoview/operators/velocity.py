@@ -16,7 +16,7 @@ from jeoview.errors import ParameterError
 from jeoview.kernels.stack import Stack
 from jeoview.kernels.timefit import Design, fit, forget_short, harmonic
 from jeoview.operator import BandsInput, Mode, Names, Options, Schema, SeriesInput, operator
-from jeoview.operators.insar_pairs import DAYS_PER_YEAR, check_dates, years_since
+from jeoview.operators.insar_pairs import DAYS_PER_YEAR, check_dates, displacement_only, years_since
 from jeoview.raster import Kind
 
 Doubles = NDArray[np.float64]
@@ -175,16 +175,12 @@ def _of_any_length(arguments: dict[str, Any]) -> dict[str, Any]:
     return {**arguments, "min_dates": 1, "min_span": 0.0}
 
 
-def _displacement_only(options: Options, wanted: Names, inputs: tuple[Schema, ...]) -> tuple[Names, ...]:
-    return (("displacement",),)
-
-
 @operator(
     mode=Mode.PIXEL,
     nodata="own",
     version=2,
     bands=_motion_bands,
-    demand=_displacement_only,
+    demand=displacement_only,
     unit=_motion_units,
     upgrades={1: _of_any_length},
 )
